@@ -1,0 +1,148 @@
+"""One SQLite file for store, channels, timers and dead letters, so that they change in one transaction.
+
+WAL lets readers go on beside the one writer; `synchronous=FULL` makes a commit survive a power cut (sqlite.org/wal.html).
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from shared.kernel.errors import ConfigurationError, StoreUnavailable
+
+LAYOUT = 1
+"""Kept in `user_version`; a file of another layout is refused rather than guessed at."""
+
+_SCHEMA = """
+create table if not exists commits (
+    stream text, version integer, body blob not null, primary key (stream, version)) without rowid;
+create table if not exists messages (
+    number integer primary key, service text not null, due real not null, leased real not null default 0,
+    attempts integer not null default 0, addressed integer not null, first real not null,
+    body blob not null, attributes text);
+create index if not exists messages_by_due on messages (service, due);
+create table if not exists timers (
+    id text primary key, due real not null, service text not null, type text not null, subject text not null,
+    body blob not null) without rowid;
+create index if not exists timers_by_due on timers (due);
+create table if not exists dead (
+    number integer primary key, service text not null, reason text not null, error text not null, text text not null,
+    handler text not null, attempts integer not null, first real not null, last real not null,
+    body blob not null, attributes text);
+create table if not exists paused (service text primary key) without rowid;
+"""
+
+
+class Database:
+    """A connection, and the unit of work that joins writes into one transaction.
+
+    Outside a unit each write commits by itself. Inside one they wait for `flush` or the unit's end; when one of them
+    fails, all of them do: the unit refuses everything until `recover`, so that nothing counts that was rolled back.
+    """
+
+    def __init__(self, path: Path, busy_seconds: float = 30.0) -> None:
+        self.path = path
+        self._joined = False
+        self._failure: StoreUnavailable | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            self._prepare()
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from error
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        layout = run("pragma user_version").fetchone()[0]
+        if layout not in (0, LAYOUT):
+            raise ConfigurationError(f"'{self.path}' has layout {layout}; this version reads {LAYOUT}: use another --data")
+        run("pragma journal_mode=wal")
+        run("pragma synchronous=full")
+        run("pragma cache_size=-65536")  # 64 MiB
+        if layout == 0:
+            self._connection.executescript(f"begin immediate; {_SCHEMA} pragma user_version={LAYOUT}; commit;")
+
+    def close(self) -> None:
+        """End the connection; what was not committed is rolled back."""
+        self._connection.close()
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        """Yield the rows of a query, as they are needed."""
+        try:
+            yield from self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._fail(error) from error
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: joined to the unit of work where there is one, else committed at the end.
+
+        Raises StoreUnavailable; sqlite3.IntegrityError passes, because it takes only its own statement back.
+        """
+        if self._failure:
+            raise self._failure
+        try:
+            if not self._connection.in_transaction:
+                self._connection.execute("begin immediate")
+            yield self._connection
+            if not self._joined:
+                self._connection.execute("commit")
+        except sqlite3.IntegrityError:
+            if not self._joined:
+                self._connection.execute("rollback")
+            raise
+        except sqlite3.Error as error:
+            raise self._fail(error) from error
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[None]:
+        """Join all writes within, up to each `flush`; roll back what was not flushed when an exception passes."""
+        self._joined = True
+        try:
+            yield
+            self.flush()
+        finally:
+            self._joined = False
+            self.recover()
+
+    def flush(self) -> None:
+        """Commit what was written so far."""
+        if self._failure:
+            raise self._failure
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("commit")
+            except sqlite3.Error as error:
+                raise self._fail(error) from error
+
+    def recover(self) -> None:
+        """Take back what was not committed, and start over."""
+        self._failure = None
+        if self._connection.in_transaction:
+            self._connection.execute("rollback")
+
+    def _fail(self, error: sqlite3.Error) -> StoreUnavailable:
+        failure = StoreUnavailable(f"the database '{self.path}' did not take it: {error}{_remedy(error)}")
+        if self._joined:
+            self._failure = failure
+        if self._connection.in_transaction:
+            self._connection.execute("rollback")
+        return failure
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "full" in text:
+        return "; free some space and start again, nothing was lost"
+    if "locked" in text:
+        return "; another process holds it: end that process, or wait"
+    return ""
+
+
+def _unusable(path: Path, error: Exception) -> ConfigurationError:
+    if "not a database" in str(error):
+        return ConfigurationError(f"'{path}' is not a Trefoil database; name another folder with --data")
+    return ConfigurationError(f"'{path}' can't be opened: {error}{_remedy(sqlite3.Error(str(error)))}")

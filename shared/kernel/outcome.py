@@ -1,0 +1,75 @@
+"""What became of one delivery, and what the channel must do about it."""
+
+import traceback
+
+from msgspec import Struct
+
+from shared.kernel.errors import OutOfTime, PermanentError, TrefoilError
+
+TEXT_LIMIT = 1000
+"""Bytes of an error's text that travel with a dead letter; SQS and Service Bus bound a message's attributes."""
+
+
+class Failure(Struct, frozen=True):
+    """Why a message could not be handled."""
+
+    reason: str
+    """The class of a permanent error, `TriesExhausted`, or `DeliveriesExhausted` where the process died each time."""
+    error: str
+    text: str
+    handler: str
+
+
+class Done(Struct, frozen=True):
+    """Handled, now or before: remove it from the channel."""
+
+
+class Ignored(Struct, frozen=True):
+    """Not for this service: remove it from the channel."""
+
+
+class Retry(Struct, frozen=True):
+    """Deliver it again after so many seconds; a try is used."""
+
+    after: float
+    failure: Failure
+
+
+class Defer(Struct, frozen=True):
+    """Deliver it again after so many seconds; no try is used."""
+
+    after: float
+    failure: Failure
+
+
+class DeadLetter(Struct, frozen=True):
+    """Move it to the dead-letter channel, with the reason."""
+
+    failure: Failure
+
+
+Outcome = Done | Ignored | Retry | Defer | DeadLetter
+
+DONE = Done()
+IGNORED = Ignored()
+
+
+def failure(error: BaseException, handler: str, reason: str | None = None) -> Failure:
+    """Describe an error for a person; a bug brings the end of its traceback along."""
+    text = str(error)
+    if not isinstance(error, TrefoilError):
+        text = "".join(traceback.format_exception(error))
+    # The end of a traceback says most; the start of a sentence does.
+    kept = text.encode()[-TEXT_LIMIT:] if not isinstance(error, TrefoilError) else text.encode()[:TEXT_LIMIT]
+    kind = type(error).__name__
+    return Failure(reason or kind, kind, kept.decode(errors="ignore"), handler)
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether trying again can't help."""
+    return isinstance(error, PermanentError)
+
+
+def out_of_time() -> OutOfTime:
+    """The deferral of what an invocation did not get to."""
+    return OutOfTime("the invocation's time ran short before this message's turn")

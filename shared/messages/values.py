@@ -1,0 +1,34 @@
+"""Values that several services speak of: money, addresses, business dates."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+SECRET = Meta(extra={"secret": True})
+"""Marks a field that is masked wherever a person reads a payload (`show`, `trace`, `dead show`)."""
+
+MinorUnits = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""Whole cents (or the currency's own smallest unit), within what JSON numbers carry exactly (RFC 8259, section 6)."""
+
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+"""ISO 4217 code."""
+
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), SECRET]
+"""A mailbox (RFC 5321 allows 254 characters)."""
+
+Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+"""The business date, ISO 8601: when it happened in the shop, not when a machine handled it."""
+
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+"""A short text for people."""
+
+
+class Money(Struct, frozen=True):
+    """An amount in integer minor units, with its currency: `Money(2933, "USD")` is $29.33."""
+
+    amount: MinorUnits
+    currency: Currency
+
+    def __str__(self) -> str:
+        """For people: two decimals, which is right for every currency the samples use."""
+        return f"{self.amount // 100}.{self.amount % 100:02} {self.currency}"

@@ -1,0 +1,53 @@
+"""The import contracts of pyproject.toml hold, and each of them can be broken."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [LINT_IMPORTS, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def copy(root, tmp_path) -> Path:
+    """The packages and their contracts, free to be changed."""
+    for package in ("functions", "infra", "shared"):
+        shutil.copytree(root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_import_contracts_hold(root):
+    result = lint_imports(root)
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "contract"),
+    [
+        ("infra/extra.py", "import functions.local", "Folders are layers"),
+        ("shared/kernel/extra.py", "import infra.local", "Folders are layers"),
+        ("shared/kernel/extra.py", "import shared.messages", "Inside shared"),
+        ("shared/orders/extra.py", "import shared.payments", "Inside shared"),
+        ("shared/extra.py", "", "Inside shared"),
+        ("shared/orders/extra.py", "import boto3", "The core knows no cloud"),
+        ("shared/kernel/extra.py", "from os import path", "The core knows no cloud"),
+        ("infra/local/extra.py", "import infra.providers", "Adapters are independent"),
+    ],
+)
+def test_a_forbidden_import_breaks_its_contract(copy, module, code, contract):
+    (copy / module).write_text(code)
+
+    result = lint_imports(copy)
+
+    assert result.returncode == 1
+    assert contract in result.stdout.split("Broken contracts")[-1]
