@@ -8,11 +8,13 @@ from msgspec import Struct
 COMMIT_LIMIT = 384 * 1024
 """Bytes. DynamoDB takes items of 400 KB, keys and names included; Firestore and Tables take 1 MiB."""
 
+# Structs here are kept out of the garbage collector (`gc=False`): they hold no cycles, and a batch makes thousands.
+
 Key = tuple[str, str]
 """(source, id): what makes a message unique (CloudEvents 1.0.2, section 3.1)."""
 
 
-class Handled(Struct, frozen=True, array_like=True):
+class Handled(Struct, frozen=True, array_like=True, gc=False):
     """A message that a commit answers, or claims."""
 
     source: str
@@ -28,7 +30,7 @@ class Handled(Struct, frozen=True, array_like=True):
         return (self.source, self.id)
 
 
-class Emitted(Struct, frozen=True, array_like=True):
+class Emitted(Struct, frozen=True, array_like=True, gc=False):
     """A message that a commit emits."""
 
     cause: int
@@ -41,7 +43,7 @@ class Emitted(Struct, frozen=True, array_like=True):
     """Stored, never published."""
 
 
-class Remembered(Struct, frozen=True, array_like=True):
+class Remembered(Struct, frozen=True, array_like=True, gc=False):
     """What a snapshot knows of a message that was handled or claimed."""
 
     source: str
@@ -58,7 +60,7 @@ class Remembered(Struct, frozen=True, array_like=True):
         return (self.source, self.id)
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, gc=False):
     """State and memory after a commit, so that nobody has to read further back."""
 
     state: msgspec.Raw
@@ -67,7 +69,7 @@ class Snapshot(Struct, frozen=True):
     """The greatest `time` among what the memory dropped: a later message that is not in it was never handled."""
 
 
-class Commit(Struct, frozen=True, omit_defaults=True):
+class Commit(Struct, frozen=True, omit_defaults=True, gc=False):
     """One version of one stream."""
 
     stream: str

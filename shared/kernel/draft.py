@@ -1,11 +1,10 @@
 """Commits under construction: what a group of messages will append."""
 
-from collections.abc import Iterable
-
 from shared.kernel.commit import COMMIT_LIMIT, Commit, Emitted, Handled, Key
-from shared.kernel.emission import Emitter
+from shared.kernel.emission import Emitter, Emitting, Place
 from shared.kernel.errors import TooLarge
-from shared.kernel.message import Emission, Envelope, Payload
+from shared.kernel.message import Emission, Envelope
+from shared.kernel.ports import Outgoing, Timer
 from shared.kernel.stream import View
 
 GROUP_LIMIT = 100
@@ -25,71 +24,66 @@ class Draft:
         self._begin()
 
     def _begin(self) -> None:
-        self._version = self._view.version + 1
         self._handled: list[Handled] = []
         self._messages: list[Emitted] = []
         self._released: list[Key] = []
         self._size = _OVERHEAD
 
-    def add(self, handled: Handled, cause: Envelope, emissions: Iterable[Emission]) -> list[Emitted]:
-        """Answer one message; the view's state and memory follow.
+    def add(self, handled: Handled, cause: Envelope, emissions: tuple[Emission, ...]) -> list[Outgoing | Timer]:
+        """Answer one message; the view's state and memory follow. Return what is to be sent.
 
         Raises TooLarge when a commit of this message alone would not fit.
         """
-        emissions = tuple(emissions)
-        if len(self._handled) == GROUP_LIMIT:
+        emitting = self._emit(cause, emissions)
+        size = _size(handled, emitting)
+        if self._handled and (self._size + size > COMMIT_LIMIT or len(self._handled) == GROUP_LIMIT):
             self.close()
-        emitted, size = self._emit(handled, cause, emissions)
-        if self._size + size > COMMIT_LIMIT and self._handled:
-            self.close()
-            emitted, size = self._emit(handled, cause, emissions)
+            self._begin()
+            emitting = self._emit(cause, emissions)
         if self._size + size > COMMIT_LIMIT:
             raise TooLarge(f"what the handler returned takes {size:,} bytes; a commit holds {COMMIT_LIMIT:,}")
-        view = self._view
-        state = view.state
-        for _, payload in emitted:
-            state = view.folder.fold(state, payload)
+        self._view.state = self._fold(emitting)
         # Nothing below can fail, so a message is in the commit as a whole or not at all.
-        view.state = state
-        view.remember((handled,), (), (), self._version, self._now)
-        messages = [message for message, _ in emitted]
-        self._messages += messages
+        self._view.remember((handled,), (), (), self._view.version + 1, self._now)
+        self._messages += [each.stored for each in emitting]
         self._handled.append(handled)
         self._size += size
-        return messages
+        return [each.sent for each in emitting if each.sent is not None]
 
-    def _emit(
-        self, handled: Handled, cause: Envelope, emissions: Iterable[Emission]
-    ) -> tuple[list[tuple[Emitted, Payload]], int]:
-        emitted = []
-        size = _OVERHEAD + len(handled.source) + len(handled.id)
-        index = len(self._messages)
-        for emission in emissions:
-            message, payload = self._emitter.emit(
-                emission, cause, len(self._handled), self._view.stream, self._version, index, self._now
-            )
-            emitted.append((message, payload))
-            size += _OVERHEAD + len(message.body)
-            index += 1
-        return emitted, size
+    def _emit(self, cause: Envelope, emissions: tuple[Emission, ...]) -> list[Emitting]:
+        stream, version, position = self._view.stream, self._view.version + 1, len(self._handled)
+        first = len(self._messages)
+        return [
+            self._emitter.emit(emission, cause, Place(stream, version, first + i, position, self._now))
+            for i, emission in enumerate(emissions)
+        ]
+
+    def _fold(self, emitting: list[Emitting]) -> object:
+        state = self._view.state
+        for each in emitting:
+            state = self._view.folder.fold(state, each.payload)
+        return state
 
     def release(self, key: Key) -> None:
         """Give a claim back: its effect did not happen."""
         self._released.append(key)
-        self._view.remember((), (), (key,), self._version, self._now)
+        self._view.remember((), (), (key,), self._view.version + 1, self._now)
 
     def close(self) -> None:
         """End the current commit, if anything is in it."""
-        if self._handled or self._released:
-            commit = Commit(
-                self._view.stream,
-                self._version,
-                self._now,
-                self._handled,
-                self._messages,
-                released=self._released,
+        if not self._handled and not self._released:
+            return
+        view = self._view
+        snapshot = view.advance(len(self._handled) + len(self._messages), self._size)
+        self.commits.append(
+            Commit(
+                view.stream, view.version, self._now, self._handled, self._messages, (), self._released, snapshot
             )
-            self.commits.append(self._view.close(commit, self._size))
-            self._begin()
+        )
 
 
+def _size(handled: Handled, emitting: list[Emitting]) -> int:
+    size = _OVERHEAD + len(handled.source) + len(handled.id)
+    for each in emitting:
+        size += _OVERHEAD + len(each.stored.body)
+    return size

@@ -126,7 +126,7 @@ class Group:
     def _give_up(self, error: Exception) -> None:
         self._view = None
         for record in self.records:
-            record.emitted = []
+            record.sent = ()
             record.error = error
             record.outcome = self._judge(record, error)
 
@@ -139,7 +139,7 @@ class Group:
         draft = Draft(self._context.emitter, view, self._context.clock.now())
         planned: dict[tuple[str, str], Record] = {}
         for record in self.records:
-            record.error, record.emitted = None, []
+            record.error, record.sent = None, ()
             try:
                 self._place(record, view, draft, planned)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that message's verdict
@@ -149,8 +149,6 @@ class Group:
 
     def _place(self, record: Record, view: View, draft: Draft, planned: dict[tuple[str, str], Record]) -> None:
         handled = record.handled
-        assert handled is not None
-        assert record.envelope is not None
         known = view.find(self._context.store, handled.key, handled.time)
         if known is not None and not (known.claimed is not None and record.claimed):
             self._repeat(record, known, planned)
@@ -161,21 +159,22 @@ class Group:
             if record.claimed and not isinstance(error, OutcomeUnknown):
                 draft.release(handled.key)
             raise
-        record.emitted = draft.add(handled, record.envelope, answer)
+        record.sent = draft.add(handled, record.envelope, answer)
         planned[handled.key] = record
 
     def _repeat(self, record: Record, known: Remembered, planned: dict[tuple[str, str], Record]) -> None:
         """Handled before: publish again what it caused, because the crash may have come before it went out."""
-        assert record.handled is not None
         if known.digest != record.handled.digest:
             raise IdReused(f"id '{known.id}' of source '{known.source}' was used before for another content")
         if known.claimed is not None:
             self._check_claim(known.claimed)
         twin = planned.get(known.key)
         if twin is not None:
-            record.emitted = twin.emitted
+            record.sent = twin.sent
         else:
-            record.emitted = commit_at(self._context.store, self._stream, known.version).caused_by(known.key)
+            commit = commit_at(self._context.store, self._stream, known.version)
+            again = (self._context.emitter.stored(message) for message in commit.caused_by(known.key))
+            record.sent = [message for message in again if message is not None]
 
     def _check_claim(self, claimed: float) -> None:
         limit = self._context.service.limits.handler_seconds
@@ -206,7 +205,6 @@ class Group:
 
     def _check(self, record: Record) -> Any:
         envelope = record.envelope
-        assert envelope is not None
         now = self._context.clock.now()
         if record.unreadable is not None:
             raise record.unreadable
@@ -237,15 +235,13 @@ class Group:
 
     def _may_claim(self, record: Record, view: View) -> bool:
         handled = record.handled
-        assert handled is not None
         try:
             self._check(record)
         except TrefoilError:
-            return False  # the plan will say why
+            return False  # the plan says why
         return view.find(self._context.store, handled.key, handled.time) is None
 
     def _append_claim(self, record: Record, view: View) -> None:
-        assert record.handled is not None
         now = self._context.clock.now()
         commit = Commit(self._stream, view.version + 1, now, claims=[record.handled])
         self._context.store.append(commit)

@@ -91,7 +91,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339 with an offset."""
 
 
-class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """CloudEvents 1.0 attributes and our extensions, as they stand in structured JSON (CloudEvents JSON format 1.0.2)."""
 
     specversion: str

@@ -23,7 +23,7 @@ class Delivery(Struct, frozen=True):
     """The adapter's own handle."""
 
 
-class Outgoing(Struct, frozen=True):
+class Outgoing(Struct, frozen=True, gc=False):
     """One encoded message on its way to the bus, with the attributes that filters read."""
 
     id: str
@@ -34,7 +34,7 @@ class Outgoing(Struct, frozen=True):
     """The one service it is for; None lets every subscriber have it."""
 
 
-class Timer(Struct, frozen=True):
+class Timer(Struct, frozen=True, gc=False):
     """A message to be published to one service when `due` (seconds since 1970) has come."""
 
     due: float

@@ -6,9 +6,7 @@ A batch goes through in phases, so that no stream's append waits inside another 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from shared.kernel.codec import read_own
-from shared.kernel.commit import Emitted
-from shared.kernel.emission import Emitter, outgoing, timer
+from shared.kernel.emission import Emitter
 from shared.kernel.errors import PublishFailed, TransientError
 from shared.kernel.group import Context, Group
 from shared.kernel.outcome import Outcome
@@ -98,41 +96,43 @@ class Receiver:
         record.outcome = record.judge(error, self.service.limits, self._context.random())
 
     def _publish(self, records: Sequence[Record]) -> None:
+        # By id, because twins in one batch cause the same messages.
         messages: dict[str, Outgoing] = {}
         timers: dict[str, Timer] = {}
-        owners: list[tuple[str, Record]] = []
         for record in records:
-            for emitted in record.emitted:
-                if not emitted.private:
-                    owners.append((self._address(emitted, messages, timers), record))
-        unconfirmed = self._hand_over(messages, timers) if owners else {}
-        for id_, record in owners:
-            if id_ in unconfirmed:
-                self._fail(record, unconfirmed[id_])
+            for sent in record.sent:
+                if isinstance(sent, Timer):
+                    timers[sent.message.id] = sent
+                else:
+                    messages[sent.id] = sent
+        unconfirmed = {**self._send(messages), **self._set(timers)}
+        if unconfirmed:
+            self._fail_unconfirmed(records, unconfirmed)
 
-    def _address(self, emitted: Emitted, messages: dict[str, Outgoing], timers: dict[str, Timer]) -> str:
-        body = bytes(emitted.body)
-        envelope = read_own(body)
-        if emitted.due is None:
-            messages[envelope.id] = outgoing(envelope, body)
-        else:
-            timers[envelope.id] = timer(envelope, body, emitted.due, self.service.name)
-        return envelope.id
+    def _send(self, messages: dict[str, Outgoing]) -> dict[str, TransientError]:
+        if not messages:
+            return {}
+        try:
+            lost = self._bus.publish(list(messages.values()))
+        except TransientError as error:
+            return dict.fromkeys(messages, error)
+        return {id_: PublishFailed(f"the bus did not confirm '{id_}'") for id_ in lost}
 
-    def _hand_over(self, messages: dict[str, Outgoing], timers: dict[str, Timer]) -> dict[str, TransientError]:
-        unconfirmed: dict[str, TransientError] = {}
+    def _set(self, timers: dict[str, Timer]) -> dict[str, TransientError]:
+        if not timers:
+            return {}
         try:
-            if messages:
-                for id_ in self._bus.publish(list(messages.values())):
-                    unconfirmed[id_] = PublishFailed(f"the bus did not confirm '{id_}'")
+            self._timers.set(list(timers.values()))
         except TransientError as error:
-            unconfirmed.update(dict.fromkeys(messages, error))
-        try:
-            if timers:
-                self._timers.set(list(timers.values()))
-        except TransientError as error:
-            unconfirmed.update(dict.fromkeys(timers, error))
-        return unconfirmed
+            return dict.fromkeys(timers, error)
+        return {}
+
+    def _fail_unconfirmed(self, records: Sequence[Record], unconfirmed: dict[str, TransientError]) -> None:
+        for record in records:
+            for sent in record.sent:
+                id_ = sent.message.id if isinstance(sent, Timer) else sent.id
+                if id_ in unconfirmed:
+                    self._fail(record, unconfirmed[id_])
 
 
 def _isolated(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:

@@ -1,14 +1,15 @@
 """One delivery on its way through the receiver."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from shared.kernel.backoff import Backoff
 from shared.kernel.codec import decode, digest
-from shared.kernel.commit import Emitted, Handled
+from shared.kernel.commit import Handled
 from shared.kernel.errors import Deferral, PermanentError, TransientError, TrefoilError, UnknownType
 from shared.kernel.message import Emission, Envelope, Message
 from shared.kernel.outcome import IGNORED, DeadLetter, Defer, Outcome, Retry, failure
-from shared.kernel.ports import Delivery
+from shared.kernel.ports import Delivery, Outgoing, Timer
 from shared.kernel.service import Limits, Service, by_subject
 from shared.kernel.vocabulary import Vocabulary
 
@@ -19,23 +20,20 @@ RECEIVER = "receiver"
 class Record:
     """A delivery, what was read from it, and what became of it."""
 
-    __slots__ = (
-        "answer", "claimed", "delivery", "emitted", "envelope", "error", "handled", "handler", "message", "outcome",
-        "unreadable",
-    )  # fmt: skip
+    is_open = False
+    envelope: Envelope  # from here to `message`, only once it is open
+    handled: Handled
+    message: Message[Any]  # not when it is unreadable
+    unreadable: TrefoilError | None = None
+    handler = RECEIVER
+    claimed = False
+    answer: tuple[Emission, ...] | TrefoilError | None = None
+    error: Exception | None = None
+    outcome: Outcome | None = None
+    sent: Sequence[Outgoing | Timer] = ()
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
-        self.envelope: Envelope | None = None
-        self.message: Message[Any] | None = None
-        self.unreadable: TrefoilError | None = None
-        self.handled: Handled | None = None
-        self.handler = RECEIVER
-        self.claimed = False
-        self.answer: tuple[Emission, ...] | TrefoilError | None = None
-        self.emitted: list[Emitted] = []
-        self.error: Exception | None = None
-        self.outcome: Outcome | None = None
 
     def open(self, service: Service, vocabulary: Vocabulary) -> str:
         """Read the delivery; return the stream it belongs to.
@@ -45,9 +43,9 @@ class Record:
         """
         delivery = self.delivery
         envelope = self.envelope = decode(delivery.body, delivery.attributes)
-        self.handled = Handled(
-            envelope.source, envelope.id, digest(envelope), envelope.time.timestamp(), envelope.type
-        )
+        time = envelope.time.timestamp()
+        self.handled = Handled(envelope.source, envelope.id, digest(envelope, time), time, envelope.type)
+        self.is_open = True
         try:
             payload = vocabulary.read(envelope.type, envelope.data)
         except (PermanentError, TransientError) as error:

@@ -83,6 +83,8 @@ class Service(Struct, frozen=True, kw_only=True):
 
         Raises RuleViolation when the key is not 1 to 96 characters of A-Z a-z 0-9 . _ ~ - (ids must fit every broker).
         """
+        if self.key is by_subject:
+            return f"{self.name}/{message.envelope.subject}"
         key = self.key(message)
         if not _KEY.fullmatch(key):
             raise RuleViolation(f"the key '{key[:120]}' is not 1 to 96 characters of A-Z a-z 0-9 . _ ~ -")

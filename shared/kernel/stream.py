@@ -15,6 +15,9 @@ from shared.kernel.service import Service
 SNAPSHOT_EVERY = 50
 """Commits. A snapshot comes sooner when it costs no more than what readers would otherwise read again."""
 
+SNAPSHOT_WORTH = 8
+"""Handled ids and messages that are as quickly folded as a snapshot is read."""
+
 NEVER = -1.0
 
 _json = msgspec.json.Encoder()
@@ -26,12 +29,13 @@ class Folder:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.initial = service.state()
+        self._folds = dict(service.emits)
         self._vocabulary = service.outgoing()
         self._decode_state = msgspec.json.Decoder(service.state).decode
 
     def fold(self, state: Any, payload: Payload) -> Any:
         """The state after the service emitted `payload`."""
-        fold = self.service.emits[type(payload)]
+        fold = self._folds[type(payload)]
         return state if fold is None else fold(state, payload)
 
     def fold_stored(self, state: Any, message: Emitted) -> Any:
@@ -41,6 +45,8 @@ class Folder:
         """
         envelope = read_own(message.body)
         try:
+            if self._folds[self._vocabulary.payload_class(envelope.type)] is None:
+                return state
             return self.fold(state, self._vocabulary.read(envelope.type, envelope.data))
         except PermanentError as error:
             raise RuntimeError(f"'{envelope.id}' in the store can't be read any more: {error}") from error
@@ -68,10 +74,10 @@ class View:
     def load(cls, folder: Folder, store: Store, stream: str) -> "View":
         """Read back to the newest snapshot and fold forward."""
         view = cls(folder, stream)
-        commits = []
+        commits: list[Commit] = []
         for commit in store.read(stream):
             commits.append(commit)
-            if commit.snapshot:
+            if commit.snapshot is not None:
                 break
         for commit in reversed(commits):
             view._replay(commit)
@@ -87,7 +93,7 @@ class View:
         for message in commit.messages:
             self.state = self.folder.fold_stored(self.state, message)
         self.remember(commit.handled, commit.claims, commit.released, commit.version, commit.time)
-        self._since += _weight(commit)
+        self._since += len(commit.handled) + len(commit.messages) + len(commit.claims)
 
     def remember(
         self, handled: Sequence[Handled], claims: Sequence[Handled], released: Sequence[Key], version: int, time: float
@@ -107,19 +113,22 @@ class View:
             return known
         return find_in_history(store, self.stream, key)
 
-    def close(self, commit: Commit, size: int) -> Commit:
-        """The commit, with a snapshot when one is due and fits beside `size` bytes; the memory is bounded then."""
-        self.version = commit.version
-        self._since += _weight(commit)
-        if self._since <= len(self.memory) and commit.version % SNAPSHOT_EVERY:
-            return commit
+    def advance(self, weight: int, size: int) -> Snapshot | None:
+        """Move on to the next version, which answers and emits `weight` entries in `size` bytes.
+
+        Return a snapshot when one is due and fits beside them; the memory is bounded then.
+        """
+        self.version += 1
+        self._since += weight
+        if self._since <= max(len(self.memory), SNAPSHOT_WORTH) and self.version % SNAPSHOT_EVERY:
+            return None
         self._forget()
         state = msgspec.Raw(_json.encode(self.state))
         snapshot = Snapshot(state, list(self.memory.values()), self.forgotten_until)
         if size + len(_json.encode(snapshot)) > COMMIT_LIMIT:
-            return commit
+            return None
         self._since = 0
-        return msgspec.structs.replace(commit, snapshot=snapshot)
+        return snapshot
 
     def _forget(self) -> None:
         surplus = len(self.memory) - self.folder.service.limits.memory
@@ -148,7 +157,3 @@ def find_in_history(store: Store, stream: str, key: Key) -> Remembered | None:
 def commit_at(store: Store, stream: str, version: int) -> Commit:
     """One commit by its version, which must exist."""
     return next(store.read(stream, before=version + 1))
-
-
-def _weight(commit: Commit) -> int:
-    return len(commit.handled) + len(commit.messages) + len(commit.claims)

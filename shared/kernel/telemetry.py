@@ -11,7 +11,7 @@ from shared.kernel.outcome import DeadLetter, Defer, Retry
 from shared.kernel.record import Record
 
 
-class Observation(Struct, frozen=True, omit_defaults=True):
+class Observation(Struct, frozen=True, omit_defaults=True, gc=False):
     """The fields of a log line; times are seconds since 1970, durations seconds."""
 
     time: float
@@ -52,11 +52,11 @@ def observation(service: str, record: Record, time: float, seconds: float) -> Ob
     found = record.outcome.failure if isinstance(record.outcome, Retry | Defer | DeadLetter) else None
     common = (time, _LEVELS[outcome], service, record.handler, outcome, record.delivery.attempts, seconds)
     reasons = (found.reason, found.error, found.text) if found else ("", "", "")
-    envelope = record.envelope
-    if envelope is None:
+    if not record.is_open:
         return Observation(*common, 0, "", "", "", "", "", "", "", *reasons)
+    envelope = record.envelope
     return Observation(
-        *common, len(record.emitted), envelope.type, envelope.id, envelope.source, envelope.subject,
+        *common, len(record.sent), envelope.type, envelope.id, envelope.source, envelope.subject,
         envelope.correlationid or envelope.id, envelope.causationid or "", envelope.traceparent or "", *reasons,
     )  # fmt: skip
 
