@@ -1,6 +1,6 @@
 """The broker on SQLite: channels, timers and dead letters in tables of the same file as the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from sqlite3 import Connection
 from typing import Any
 
@@ -10,13 +10,16 @@ from infra.local.database import Database
 from infra.local.memory import CRASH_ALLOWANCE, deliveries_exhausted
 from shared.kernel.catalog import Catalog
 from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
-from shared.kernel.ports import Clock, Delivery, Outgoing, Parked, Timer
+from shared.kernel.ports import Clock, Delivery, Depth, Outgoing, Parked, Timer
 
 _INSERT = "insert into messages (service, due, addressed, first, body, attributes) values (?, ?, ?, ?, ?, ?)"
 _LEASE = """
-update messages set leased = ?, attempts = attempts + 1 where number in (
+update messages set leased = ?, owner = ?, attempts = attempts + 1 where number in (
     select number from messages where service = ? and due <= ? and leased <= ? order by due, number limit ?)
 returning number, attempts, addressed, body, attributes, leased"""
+_DELIVERABLE = """
+select 1 from messages where service = ? and due <= ? and leased <= ?
+and not exists (select 1 from paused where service = ?) limit 1"""
 _REMOVE = "delete from messages where number = ? and leased = ?"
 _RETURN = "update messages set due = ?, leased = 0, attempts = attempts - ? where number = ? and leased = ?"
 _PARK = """
@@ -31,6 +34,7 @@ class SqliteBroker:
         self._database = database
         self._catalog = catalog
         self._clock = clock
+        self._pid = 0
 
     def publish(self, messages: Sequence[Outgoing]) -> set[str]:
         """See Bus."""
@@ -47,8 +51,11 @@ class SqliteBroker:
     def lease(self, service: str, limit: int, seconds: float) -> list[Delivery]:
         """See Channels. Commits what the unit of work holds: lease and everything before it are one transaction."""
         now = self._clock.now()
+        if not list(self._database.read(_DELIVERABLE, (service, now, now, service))):
+            self._database.flush()
+            return []
         with self._database.write() as connection:
-            rows = connection.execute(_LEASE, (now + seconds, service, now, now, limit)).fetchall()
+            rows = connection.execute(_LEASE, (now + seconds, self._pid, service, now, now, limit)).fetchall()
             kept = self._without_exhausted(connection, service, rows)
         self._database.flush()
         return [
@@ -120,6 +127,60 @@ class SqliteBroker:
         """See DeadLetters."""
         with self._database.write() as connection:
             connection.execute("delete from dead where number = ?", (int(letter.id),))
+
+    def depth(self, service: str) -> Depth:
+        """See Operations."""
+        now = self._clock.now()
+        (waiting, leased), *_ = self._database.read(
+            "select count(*), coalesce(sum(leased > ?), 0) from messages where service = ?", (now, service)
+        )
+        (dead,), *_ = self._database.read("select count(*) from dead where service = ?", (service,))
+        (paused,), *_ = self._database.read("select count(*) from paused where service = ?", (service,))
+        return Depth(waiting - leased, leased, dead, bool(paused))
+
+    def pause(self, service: str) -> None:
+        """See Operations."""
+        with self._database.write() as connection:
+            connection.execute("insert or ignore into paused values (?)", (service,))
+
+    def resume(self, service: str) -> None:
+        """See Operations."""
+        with self._database.write() as connection:
+            connection.execute("delete from paused where service = ?", (service,))
+
+    def waiting(self, service: str) -> Iterator[bytes]:
+        """See Operations."""
+        query = "select body from messages where service = ? union all select body from timers where service = ?"
+        for (body,) in self._database.read(query, (service, service)):
+            yield body
+
+    def timers_set(self) -> int:
+        """How many timers are set, due or not."""
+        ((count,),) = self._database.read("select count(*) from timers")
+        return int(count)
+
+    def idle(self) -> bool:
+        """Whether no channel holds anything, but for paused ones; timers that are not due don't count."""
+        query = "select 1 from messages where service not in (select service from paused) limit 1"
+        return not list(self._database.read(query))
+
+    def enlist(self, pid: int) -> None:
+        """Note that this process leases messages, so that they can be freed at once when it dies."""
+        self._pid = pid
+        with self._database.write() as connection:
+            connection.execute("insert or ignore into workers values (?)", (pid,))
+
+    def free_leases_of_the_dead(self, is_alive: Callable[[int], bool]) -> None:
+        """Give back what processes that are gone had leased, instead of waiting for the leases to end."""
+        for (pid,) in list(self._database.read("select pid from workers")):
+            if not is_alive(pid):
+                self.retire(pid)
+
+    def retire(self, pid: int) -> None:
+        """Free a process's leases and forget it."""
+        with self._database.write() as connection:
+            connection.execute("update messages set leased = 0 where owner = ?", (pid,))
+            connection.execute("delete from workers where pid = ?", (pid,))
 
 
 def _attributes(text: str | None) -> dict[str, str]:

@@ -19,7 +19,7 @@ create table if not exists commits (
     stream text, version integer, body blob not null, primary key (stream, version)) without rowid;
 create table if not exists messages (
     number integer primary key, service text not null, due real not null, leased real not null default 0,
-    attempts integer not null default 0, addressed integer not null, first real not null,
+    owner integer not null default 0, attempts integer not null default 0, addressed integer not null, first real not null,
     body blob not null, attributes text);
 create index if not exists messages_by_due on messages (service, due);
 create table if not exists timers (
@@ -31,6 +31,7 @@ create table if not exists dead (
     handler text not null, attempts integer not null, first real not null, last real not null,
     body blob not null, attributes text);
 create table if not exists paused (service text primary key) without rowid;
+create table if not exists workers (pid integer primary key);
 """
 
 

@@ -133,6 +133,35 @@ class DeadLetters(Protocol):
         ...
 
 
+class Depth(Struct, frozen=True):
+    """How full a service's channel is; None where a cloud does not tell."""
+
+    waiting: int | None
+    leased: int | None
+    dead: int | None
+    paused: bool = False
+
+
+class Operations(Protocol):
+    """What an operator asks of channels."""
+
+    def depth(self, service: str) -> Depth:
+        """How many messages wait, are being handled, and are dead."""
+        ...
+
+    def pause(self, service: str) -> None:
+        """Deliver nothing more to a service; its messages wait."""
+        ...
+
+    def resume(self, service: str) -> None:
+        """Deliver again."""
+        ...
+
+    def waiting(self, service: str) -> Iterator[bytes]:
+        """Yield the bodies of what waits or is being handled, timers included; a cloud may not be able to."""
+        ...
+
+
 class Clock(Protocol):
     """Time, so that a test can own it."""
 
@@ -143,3 +172,15 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
+
+
+class System(Struct, frozen=True):
+    """Everything a command or an entry point needs of one deployment; made by an adapter's `wiring`."""
+
+    store: Store
+    bus: Bus
+    channels: Channels
+    timers: Timers
+    dead_letters: DeadLetters
+    operations: Operations
+    clock: Clock

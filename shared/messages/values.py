@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-SECRET = Meta(extra={"secret": True})
+SECRET = Meta(extra={"secret": True}, extra_json_schema={"x-secret": True})
 """Marks a field that is masked wherever a person reads a payload (`show`, `trace`, `dead show`)."""
 
 MinorUnits = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -12,6 +12,9 @@ MinorUnits = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """ISO 4217 code."""
+
+Secret = Annotated[str, SECRET]
+"""A text that is masked, of any form."""
 
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), SECRET]
 """A mailbox (RFC 5321 allows 254 characters)."""

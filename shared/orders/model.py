@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from shared.messages.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderPlaced, RefundRequested
-from shared.messages.values import Money
+from shared.messages.values import Money, Secret
 
 PAYMENT_TIMEOUT = 30 * 60.0
 """Seconds until an order whose payment was never answered is cancelled."""
@@ -18,9 +18,9 @@ class Order(Struct, frozen=True):
 
     status: Status = "unknown"
     customer: str = ""
-    email: str = ""
+    email: Secret = ""
     quantity: int = 0
-    total: Money = Money(0, "XXX")  # XXX: "no currency", ISO 4217
+    total: Money = Money(0, "XXX")
     date: str = ""
     refund_reason: str = ""
 

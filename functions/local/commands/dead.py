@@ -1,0 +1,147 @@
+"""`trefoil dead`: look into dead letters, and decide."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from functions.local.console import DEFAULT_DATA, Data, Json, clock_time, out, print_json
+from infra.local.wiring import local
+from shared.catalog import CATALOG
+from shared.kernel.codec import decode
+from shared.kernel.errors import PermanentError, TransientError, TrefoilError
+from shared.kernel.mask import masked_json
+from shared.kernel.ports import DeadLetters, Parked
+
+app = typer.Typer(no_args_is_help=True, help="What could not be handled: investigate, send again, or drop.")
+
+_Service = Annotated[str | None, typer.Option("--service", help="Only this service's.")]
+_Ids = Annotated[list[str] | None, typer.Argument(help="As `trefoil dead list` names them: orders/12.")]
+_All = Annotated[bool, typer.Option("--all", help="All of them, or all of --service, or all with --reason.")]
+_Reason = Annotated[str | None, typer.Option("--reason", help="Only letters with this reason, such as TriesExhausted.")]
+
+
+@app.command("list")
+def list_(data: Data = DEFAULT_DATA, service: _Service = None, reason: _Reason = None, json: Json = False) -> None:
+    """List dead letters, with the reason each is here.
+
+    Example: trefoil dead list --service payments
+    """
+    with local(data) as opened:
+        letters = list(_select(opened.system.dead_letters, service, reason))
+    if json:
+        print_json([_as_json(letter, whole=False) for letter in letters])
+        return
+    if not letters:
+        out.print("There are no dead letters.")
+        return
+    table = Table()
+    for column in ("id", "type", "subject", "reason", "text", "attempts", "last"):
+        table.add_column(column)
+    for letter in letters:
+        type_, subject, _ = _read(letter)
+        text = escape(letter.failure.text.strip().splitlines()[-1][:80]) if letter.failure.text.strip() else ""
+        name, last = f"{letter.service}/{letter.id}", clock_time(letter.last)
+        table.add_row(name, escape(type_), escape(subject), letter.failure.reason, text, str(letter.attempts), last)
+    out.print(table)
+
+
+@app.command("show")
+def show(id_: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT_DATA, json: Json = False) -> None:
+    """Show one dead letter: the whole reason, and the message with secret fields masked.
+
+    Example: trefoil dead show payments/3
+    """
+    with local(data) as opened:
+        (letter,) = _named(opened.system.dead_letters, [id_])
+    shown = _as_json(letter, whole=True)
+    if json:
+        print_json(shown)
+        return
+    for name, value in shown.items():
+        if name not in ("message", "text"):
+            out.print(f"[bold]{name}[/bold] {escape(str(value))}")
+    out.print(escape(letter.failure.text.rstrip()))
+    if isinstance(shown["message"], dict):
+        out.print_json(data=shown["message"])
+    else:
+        out.print(shown["message"])
+
+
+@app.command("replay")
+def replay(
+    ids: _Ids = None, data: Data = DEFAULT_DATA, all_: _All = False, service: _Service = None, reason: _Reason = None
+) -> None:
+    """Send dead letters to their services again, with all their tries. What took effect already does not do so twice.
+
+    Example: trefoil dead replay --all --reason TriesExhausted
+    """
+    with local(data) as opened:
+        desk = opened.system.dead_letters
+        letters = _chosen(desk, ids, service, reason, all_=all_)
+        for letter in letters:
+            desk.replay(letter)
+    out.print(f"{len(letters):,} sent again; `trefoil work --until-idle` handles them")
+
+
+@app.command("drop")
+def drop(
+    ids: _Ids = None, data: Data = DEFAULT_DATA, all_: _All = False, service: _Service = None, reason: _Reason = None
+) -> None:
+    """Remove dead letters for good.
+
+    Example: trefoil dead drop orders/12
+    """
+    with local(data) as opened:
+        desk = opened.system.dead_letters
+        letters = _chosen(desk, ids, service, reason, all_=all_)
+        for letter in letters:
+            desk.drop(letter)
+    out.print(f"{len(letters):,} dropped")
+
+
+def _select(desk: DeadLetters, service: str | None, reason: str | None) -> Iterator[Parked]:
+    names = [CATALOG.service(service).name] if service else list(CATALOG.services)
+    for name in names:
+        yield from (letter for letter in desk.parked(name) if reason in (None, letter.failure.reason))
+
+
+def _chosen(
+    desk: DeadLetters, ids: list[str] | None, service: str | None, reason: str | None, *, all_: bool
+) -> list[Parked]:
+    if bool(ids) == (all_ or bool(service) or bool(reason)):
+        raise typer.BadParameter("name letters by id, or choose them with --all, --service or --reason")
+    return _named(desk, ids) if ids else list(_select(desk, service, reason))
+
+
+def _named(desk: DeadLetters, ids: list[str]) -> list[Parked]:
+    letters = {f"{letter.service}/{letter.id}": letter for letter in _select(desk, None, None)}
+    if unknown := [id_ for id_ in ids if id_ not in letters]:
+        raise TrefoilError(f"there is no dead letter {', '.join(unknown)}; `trefoil dead list` names them")
+    return [letters[id_] for id_ in ids]
+
+
+def _as_json(letter: Parked, *, whole: bool) -> dict[str, Any]:
+    type_, subject, message = _read(letter)
+    failure = letter.failure
+    shown: dict[str, Any] = {"id": f"{letter.service}/{letter.id}", "type": type_, "subject": subject}
+    shown |= {"reason": failure.reason, "error": failure.error, "text": failure.text, "handler": failure.handler}
+    shown |= {"attempts": letter.attempts, "first": letter.first, "last": letter.last}
+    return {**shown, "message": message} if whole else shown
+
+
+def _read(letter: Parked) -> tuple[str, str, Any]:
+    """Type, subject and masked envelope; as much as can be read of it."""
+    try:
+        envelope = decode(letter.body, letter.attributes)
+    except PermanentError:
+        return "", "", f"({len(letter.body):,} bytes that are not a CloudEvent)"
+    try:
+        shape = CATALOG.vocabulary.payload_class(envelope.type)
+    except (PermanentError, TransientError):
+        shape = None
+    fields = {name: value for name in envelope.__struct_fields__ if (value := getattr(envelope, name)) is not None}
+    fields |= {name: fields[name].isoformat() for name in ("time", "expirytime") if name in fields}
+    return envelope.type, envelope.subject, {**fields, "data": masked_json(shape, envelope.data)}

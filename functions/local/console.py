@@ -1,0 +1,43 @@
+"""What all commands share: the data folder, output for people or for pipes, times, money."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+Data = Annotated[
+    Path, typer.Option("--data", envvar="TREFOIL_DATA", help="Folder of the database, mails and logs.", show_envvar=True)
+]
+DEFAULT_DATA = Path("trefoil-data")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    body = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.buffer.write(body + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def clock_time(seconds: float | None) -> str:
+    """A time for people, local, to the millisecond."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "milliseconds")
+
+
+def amount(minor: int, currency: str) -> str:
+    """An amount for people."""
+    return f"{minor / 100:,.2f} {currency}"
+
+
+def number(value: int | None) -> str:
+    """A count for people; a cloud that does not tell gives None."""
+    return "unknown" if value is None else f"{value:,}"

@@ -1,0 +1,129 @@
+"""Worker processes: started together, watched, replaced when they die, and counted while they work."""
+
+import multiprocessing
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import IO, Any
+
+from functions.local.worker import BATCH, Worker
+from infra.local.wiring import local
+from shared.kernel.errors import TrefoilError
+from shared.kernel.telemetry import JsonLines, Observation, Several
+
+Counts = Counter[tuple[str, str, str]]
+"""(service, type, outcome) -> how many."""
+
+LOG = "log.jsonl"
+_REPORT_SECONDS = 0.1
+_REPLACEMENTS = 20
+
+_context = multiprocessing.get_context("spawn")
+
+
+class Pool:
+    """Runs workers until nothing is left to do."""
+
+    def __init__(self, data: Path, workers: int, batch: int = BATCH) -> None:
+        self._data = data
+        self._batch = batch
+        self._running: dict[Connection, Any] = {}
+        self.replaced = 0
+        for _ in range(workers):
+            self._start()
+
+    def _start(self) -> None:
+        here, there = _context.Pipe(duplex=False)
+        process = _context.Process(target=_work_until_idle, args=(self._data, self._batch, there))
+        process.start()
+        there.close()
+        self._running[here] = process
+
+    def counts(self) -> Iterator[Counts]:
+        """Yield what was handled since the last time, about ten times a second, until all workers are done.
+
+        Raises TrefoilError when workers keep dying.
+        """
+        while self._running:
+            news: Counts = Counter()
+            for connection in wait(list(self._running), timeout=2 * _REPORT_SECONDS):
+                assert isinstance(connection, Connection)
+                try:
+                    news.update(connection.recv())
+                except EOFError:
+                    self._ended(connection)
+            yield news
+
+    def _ended(self, connection: Connection) -> None:
+        process = self._running.pop(connection)
+        connection.close()
+        process.join()
+        if process.exitcode == 0:
+            return
+        self.replaced += 1
+        if self.replaced > _REPLACEMENTS:
+            raise TrefoilError(f"workers keep dying (exit code {process.exitcode}); see {self._data / LOG}")
+        self._start()
+
+    def stop(self) -> None:
+        """Let every worker finish its batch, then end."""
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            process.join()
+
+
+class _Reporter:
+    """Sends counts to the parent now and then."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._counts: Counts = Counter()
+        self._next = 0.0
+
+    def observe(self, observations: Sequence[Observation]) -> None:
+        self._counts.update((seen.service, seen.type, seen.outcome) for seen in observations)
+        if time.monotonic() >= self._next:
+            self.report()
+
+    def report(self) -> None:
+        self._connection.send(self._counts)
+        self._counts = Counter()
+        self._next = time.monotonic() + _REPORT_SECONDS
+
+
+def _work_until_idle(data: Path, batch: int, connection: Connection) -> None:
+    reporter = _Reporter(connection)
+    stopped = Stop()
+    try:
+        with local(data) as opened, (data / LOG).open("ab") as log:
+            Worker(opened, Several(JsonLines(log), reporter), batch).run(until_idle=True, stopped=stopped)
+        reporter.report()
+    except TrefoilError as error:
+        sys.exit(str(error))
+
+
+class Stop:
+    """Set by SIGINT and SIGTERM, so that a worker ends between two batches."""
+
+    def __init__(self) -> None:
+        self._set = False
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: Any) -> None:
+        self._set = True
+
+    def __call__(self) -> bool:
+        """Whether a signal came."""
+        return self._set
+
+
+def work_here(data: Path, log: IO[bytes], level: str, batch: int, *, until_idle: bool) -> None:
+    """One worker in this process, logging to `log`."""
+    with local(data) as opened:
+        Worker(opened, JsonLines(log, level), batch).run(until_idle=until_idle, stopped=Stop())
