@@ -5,6 +5,7 @@ from sqlite3 import Connection
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from infra.local.database import Database
 from infra.local.memory import CRASH_ALLOWANCE, deliveries_exhausted
@@ -12,19 +13,30 @@ from shared.kernel.catalog import Catalog
 from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
 from shared.kernel.ports import Clock, Delivery, Depth, Outgoing, Parked, Timer
 
-_INSERT = "insert into messages (service, due, addressed, first, body, attributes) values (?, ?, ?, ?, ?, ?)"
-_LEASE = """
-update messages set leased = ?, owner = ?, attempts = attempts + 1 where number in (
-    select number from messages where service = ? and due <= ? and leased <= ? order by due, number limit ?)
-returning number, attempts, addressed, body, attributes, leased"""
+_INSERT = "insert into messages values (?, ?, ?, 0, ?, ?, ?, ?)"
+_NUMBERS = "update numbers set next = next + ? returning next"
 _DELIVERABLE = """
-select 1 from messages where service = ? and due <= ? and leased <= ?
-and not exists (select 1 from paused where service = ?) limit 1"""
-_REMOVE = "delete from messages where number = ? and leased = ?"
-_RETURN = "update messages set due = ?, leased = 0, attempts = attempts - ? where number = ? and leased = ?"
+select m.due, m.number, max(m.attempts, coalesce(l.attempts, 0)) + 1, m.addressed, m.body, m.attributes
+from messages m left join leases l on l.number = m.number
+where m.service = ? and m.due <= ? and coalesce(l.until, 0) <= ?
+and not exists (select 1 from paused p where p.service = m.service)
+order by m.due, m.number limit ?"""
+_LEASE = "insert or replace into leases values (?, ?, ?, ?)"
+_HELD = "select number, until from leases where number between ? and ?"
+_FREE = "delete from leases where number = ?"
+_REMOVE = "delete from messages where service = ? and due = ? and number = ?"
+_RETURN = "update messages set due = ?, attempts = ? where service = ? and due = ? and number = ?"
 _PARK = """
 insert into dead (service, reason, error, text, handler, attempts, first, last, body, attributes)
-select service, ?, ?, ?, ?, attempts, first, ?, body, attributes from messages where number = ? and leased = ?"""
+select service, ?, ?, ?, ?, ?, first, ?, body, attributes from messages where service = ? and due = ? and number = ?"""
+
+
+class Receipt(Struct, frozen=True, gc=False):
+    """Where a leased message stands, and under which lease."""
+
+    due: float
+    number: int
+    until: float
 
 
 class SqliteBroker:
@@ -39,56 +51,79 @@ class SqliteBroker:
     def publish(self, messages: Sequence[Outgoing]) -> set[str]:
         """See Bus."""
         now = self._clock.now()
-        rows = [
-            (service, now, message.to is not None, now, message.body, None)
+        copies = [
+            (service, message.body, message.to is not None)
             for message in messages
             for service in ([message.to] if message.to else self._catalog.subscribers(message.type))
         ]
         with self._database.write() as connection:
-            connection.executemany(_INSERT, rows)
+            first = self._take_numbers(connection, len(copies))
+            connection.executemany(
+                _INSERT,
+                [(service, now, first + i, to, now, body, None) for i, (service, body, to) in enumerate(copies)],
+            )
         return set()
+
+    def _take_numbers(self, connection: Connection, count: int) -> int:
+        ((after,),) = connection.execute(_NUMBERS, (count,)).fetchall()
+        return int(after) - count
 
     def lease(self, service: str, limit: int, seconds: float) -> list[Delivery]:
         """See Channels. Commits what the unit of work holds: lease and everything before it are one transaction."""
         now = self._clock.now()
-        if not list(self._database.read(_DELIVERABLE, (service, now, now, service))):
-            self._database.flush()
-            return []
-        with self._database.write() as connection:
-            rows = connection.execute(_LEASE, (now + seconds, self._pid, service, now, now, limit)).fetchall()
-            kept = self._without_exhausted(connection, service, rows)
+        question = (service, now, now)
+        if list(self._database.read(_DELIVERABLE, (*question, 1))):
+            with self._database.write() as connection:
+                rows = connection.execute(_DELIVERABLE, (*question, limit)).fetchall()
+                rows = self._without_exhausted(connection, service, rows)
+                until = now + seconds
+                connection.executemany(_LEASE, [(row[1], until, row[2], self._pid) for row in rows])
+        else:
+            rows = []
         self._database.flush()
         return [
-            Delivery(body, attempts, bool(addressed), _attributes(attributes), (number, leased))
-            for number, attempts, addressed, body, attributes, leased in sorted(kept)
+            Delivery(body, attempts, bool(to), _attributes(attributes), Receipt(due, number, until))
+            for due, number, attempts, to, body, attributes in rows
         ]
 
     def _without_exhausted(self, connection: Connection, service: str, rows: list[Any]) -> list[Any]:
         limit = self._catalog.service(service).limits.tries + CRASH_ALLOWANCE
-        for number, attempts, *_, leased in rows:
+        for due, number, attempts, *_ in rows:
             if attempts > limit:
-                self._park(connection, (number, leased), deliveries_exhausted(attempts - 1))
-        return [row for row in rows if row[1] <= limit]
+                key = (service, due, number)
+                self._park(connection, key, attempts - 1, deliveries_exhausted(attempts - 1))
+                connection.execute(_REMOVE, key)
+                connection.execute(_FREE, (number,))
+        return [row for row in rows if row[2] <= limit]
 
-    def settle(self, service: str, settlements: Sequence[tuple[Delivery, Outcome]]) -> None:  # noqa: ARG002 - numbers are unique over all services
+    def settle(self, service: str, settlements: Sequence[tuple[Delivery, Outcome]]) -> None:
         """See Channels."""
-        now = self._clock.now()
-        done, back = [], []
         with self._database.write() as connection:
-            for delivery, outcome in settlements:
+            owned = self._still_owned(connection, settlements)
+            gone = []
+            for delivery, outcome in owned:
+                receipt: Receipt = delivery.receipt
+                key = (service, receipt.due, receipt.number)
                 if isinstance(outcome, Retry | Defer):
-                    back.append((now + outcome.after, isinstance(outcome, Defer), *delivery.receipt))
-                elif isinstance(outcome, DeadLetter):
-                    self._park(connection, delivery.receipt, outcome.failure)
-                else:
-                    done.append(delivery.receipt)
-            connection.executemany(_REMOVE, done)
-            connection.executemany(_RETURN, back)
+                    attempts = delivery.attempts - isinstance(outcome, Defer)
+                    connection.execute(_RETURN, (self._clock.now() + outcome.after, attempts, *key))
+                    continue
+                if isinstance(outcome, DeadLetter):
+                    self._park(connection, key, delivery.attempts, outcome.failure)
+                gone.append(key)
+            connection.executemany(_REMOVE, gone)
+            connection.executemany(_FREE, [(delivery.receipt.number,) for delivery, _ in owned])
 
-    def _park(self, connection: Connection, receipt: tuple[int, float], failure: Failure) -> None:
+    def _still_owned(
+        self, connection: Connection, settlements: Sequence[tuple[Delivery, Outcome]]
+    ) -> list[tuple[Delivery, Outcome]]:
+        numbers = [delivery.receipt.number for delivery, _ in settlements]
+        held = set(connection.execute(_HELD, (min(numbers), max(numbers)))) if numbers else set()
+        return [each for each in settlements if (each[0].receipt.number, each[0].receipt.until) in held]
+
+    def _park(self, connection: Connection, key: tuple[str, float, int], attempts: int, failure: Failure) -> None:
         reasons = (failure.reason, failure.error, failure.text, failure.handler)
-        connection.execute(_PARK, (*reasons, self._clock.now(), *receipt))
-        connection.execute(_REMOVE, receipt)
+        connection.execute(_PARK, (*reasons, attempts, self._clock.now(), *key))
 
     def set(self, timers: Sequence[Timer]) -> None:
         """See Timers."""
@@ -121,7 +156,8 @@ class SqliteBroker:
         attributes = msgspec.json.encode(letter.attributes).decode() if letter.attributes else None
         with self._database.write() as connection:
             if connection.execute("delete from dead where number = ?", (int(letter.id),)).rowcount:
-                connection.execute(_INSERT, (letter.service, now, True, now, letter.body, attributes))
+                number = self._take_numbers(connection, 1)
+                connection.execute(_INSERT, (letter.service, now, number, True, now, letter.body, attributes))
 
     def drop(self, letter: Parked) -> None:
         """See DeadLetters."""
@@ -132,7 +168,9 @@ class SqliteBroker:
         """See Operations."""
         now = self._clock.now()
         (waiting, leased), *_ = self._database.read(
-            "select count(*), coalesce(sum(leased > ?), 0) from messages where service = ?", (now, service)
+            """select count(*), coalesce(sum(coalesce(l.until, 0) > ?), 0)
+            from messages m left join leases l on l.number = m.number where service = ?""",
+            (now, service),
         )
         (dead,), *_ = self._database.read("select count(*) from dead where service = ?", (service,))
         (paused,), *_ = self._database.read("select count(*) from paused where service = ?", (service,))
@@ -179,7 +217,7 @@ class SqliteBroker:
     def retire(self, pid: int) -> None:
         """Free a process's leases and forget it."""
         with self._database.write() as connection:
-            connection.execute("update messages set leased = 0 where owner = ?", (pid,))
+            connection.execute("update leases set until = 0 where owner = ?", (pid,))
             connection.execute("delete from workers where pid = ?", (pid,))
 
 

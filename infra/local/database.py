@@ -14,24 +14,28 @@ from shared.kernel.errors import ConfigurationError, StoreUnavailable
 LAYOUT = 1
 """Kept in `user_version`; a file of another layout is refused rather than guessed at."""
 
+# Messages are clustered by channel, so that a batch's rows share pages; leases are rows of their own, small ones, so that
+# taking a message does not write its body again. Commits are appended, and found by their index.
 _SCHEMA = """
-create table if not exists commits (
-    stream text, version integer, body blob not null, primary key (stream, version)) without rowid;
-create table if not exists messages (
-    number integer primary key, service text not null, due real not null, leased real not null default 0,
-    owner integer not null default 0, attempts integer not null default 0, addressed integer not null, first real not null,
-    body blob not null, attributes text);
-create index if not exists messages_by_due on messages (service, due);
-create table if not exists timers (
+create table commits (stream text not null, version integer not null, body blob not null);
+create unique index commits_by_version on commits (stream, version);
+create table messages (
+    service text, due real, number integer, attempts integer not null, addressed integer not null, first real not null,
+    body blob not null, attributes text, primary key (service, due, number)) without rowid;
+create table leases (
+    number integer primary key, until real not null, attempts integer not null, owner integer not null);
+create table numbers (next integer not null);
+insert into numbers values (1);
+create table timers (
     id text primary key, due real not null, service text not null, type text not null, subject text not null,
-    body blob not null) without rowid;
-create index if not exists timers_by_due on timers (due);
-create table if not exists dead (
+    body blob not null);
+create index timers_by_due on timers (due);
+create table dead (
     number integer primary key, service text not null, reason text not null, error text not null, text text not null,
     handler text not null, attempts integer not null, first real not null, last real not null,
     body blob not null, attributes text);
-create table if not exists paused (service text primary key) without rowid;
-create table if not exists workers (pid integer primary key);
+create table paused (service text primary key) without rowid;
+create table workers (pid integer primary key);
 """
 
 
@@ -45,6 +49,7 @@ class Database:
     def __init__(self, path: Path, busy_seconds: float = 30.0) -> None:
         self.path = path
         self._joined = False
+        self._writing = False
         self._failure: StoreUnavailable | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +76,15 @@ class Database:
         self._connection.close()
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
-        """Yield the rows of a query, as they are needed."""
+        """Yield the rows of a query, as they are needed.
+
+        Inside a unit of work all reads up to the next write see one moment, which spares a lock a query.
+        """
+        if self._failure:
+            raise self._failure
         try:
+            if self._joined and not self._connection.in_transaction:
+                self._connection.execute("begin")
             yield from self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise self._fail(error) from error
@@ -86,14 +98,17 @@ class Database:
         if self._failure:
             raise self._failure
         try:
-            if not self._connection.in_transaction:
+            if not self._writing:
+                if self._connection.in_transaction:
+                    self._connection.execute("commit")  # only reads so far: write on top of what is there now
                 self._connection.execute("begin immediate")
+                self._writing = True
             yield self._connection
             if not self._joined:
-                self._connection.execute("commit")
+                self.flush()
         except sqlite3.IntegrityError:
             if not self._joined:
-                self._connection.execute("rollback")
+                self.recover()
             raise
         except sqlite3.Error as error:
             raise self._fail(error) from error
@@ -113,15 +128,17 @@ class Database:
         """Commit what was written so far."""
         if self._failure:
             raise self._failure
-        if self._connection.in_transaction:
-            try:
+        try:
+            if self._connection.in_transaction:
                 self._connection.execute("commit")
-            except sqlite3.Error as error:
-                raise self._fail(error) from error
+            self._writing = False
+        except sqlite3.Error as error:
+            raise self._fail(error) from error
 
     def recover(self) -> None:
         """Take back what was not committed, and start over."""
         self._failure = None
+        self._writing = False
         if self._connection.in_transaction:
             self._connection.execute("rollback")
 
@@ -129,6 +146,7 @@ class Database:
         failure = StoreUnavailable(f"the database '{self.path}' did not take it: {error}{_remedy(error)}")
         if self._joined:
             self._failure = failure
+        self._writing = False
         if self._connection.in_transaction:
             self._connection.execute("rollback")
         return failure

@@ -268,7 +268,7 @@ def test_a_new_service_gets_its_channel_its_dead_letters_and_its_operations():
 def test_every_channel_says_what_it_is_for(document):
     roles = {name: ours(document, name)["role"] for name in document["channels"]}
 
-    services = {name: "service" for name in CATALOG.services}
+    services = dict.fromkeys(CATALOG.services, "service")
     dead_letters = {f"{name}-dead": "dead-letter" for name in CATALOG.services}
     assert roles == {**services, **dead_letters, "bus": "bus"}
 
