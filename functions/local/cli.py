@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from functions.local.commands import dead, feed, look, operate, work
+from functions.local.commands import dead, feed, look, operate, run, work
 from functions.local.console import err
 from shared.kernel.errors import ConfigurationError, TrefoilError
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     help="Event handlers on three clouds and on your laptop: each message takes effect once, and none is lost.",
 )
 for command in (
-    work.run,
+    run.run,
     feed.send,
     work.work,
     look.status,

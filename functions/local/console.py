@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 Data = Annotated[
-    Path, typer.Option("--data", envvar="TREFOIL_DATA", help="Folder of the database, mails and logs.", show_envvar=True)
+    Path,
+    typer.Option("--data", envvar="TREFOIL_DATA", help="Folder of the database, mails and logs.", show_envvar=True),
 ]
 DEFAULT_DATA = Path("trefoil-data")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

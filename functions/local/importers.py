@@ -15,6 +15,8 @@ from shared.messages.sensors import RecordReading
 from shared.messages.users import RegisterUser
 from shared.messages.values import Money
 
+_CUSTOMER_LIMIT = 32  # leaves room for the rest of an order's id, which is a subject
+
 Complain = Callable[[int, str], None]
 """Told the number and the fault of each line that is skipped."""
 
@@ -25,7 +27,7 @@ def import_cdnow(lines: Iterable[str], complain: Complain) -> Iterator[Envelope]
     Both layouts: `customer sample-id date cds dollars`, and, under a header, `customer date cds dollars`. Lines that
     are alike are distinct purchases.
     """
-    same_day: Counter[tuple[str, str]] = Counter()
+    same_day: Counter[tuple[str, date]] = Counter()
     known: set[str] = set()
     for number, line in enumerate(lines, 1):
         fields = line.split()
@@ -40,24 +42,24 @@ def import_cdnow(lines: Iterable[str], complain: Complain) -> Iterator[Envelope]
             known.add(customer)
             yield _registration(customer, day)
         same_day[customer, day] += 1
-        order = f"{customer}-{day.replace('-', '')}-{same_day[customer, day]}"
+        order = f"{customer}-{day:%Y%m%d}-{same_day[customer, day]}"
         placed = PlaceOrder(f"customer-{customer}", _address(customer), quantity, Money(total, "USD"), day)
-        yield _command("/import/cdnow", order, datetime.fromisoformat(day), placed)
+        yield _command("/import/cdnow", order, _midnight(day), placed)
 
 
-def _purchase(fields: list[str]) -> tuple[str, str, int, int]:
+def _purchase(fields: list[str]) -> tuple[str, date, int, int]:
     if len(fields) not in (4, 5):
-        raise ValueError(f"{len(fields)} columns; expected 'customer sample-id date cds dollars' or the same without sample-id")
+        raise ValueError(f"{len(fields)} columns; 'customer [sample-id] date cds dollars' are four or five")
     customer, *_, day, quantity, dollars = fields
-    if not SUBJECT.fullmatch(customer) or len(customer) > 32:
-        raise ValueError(f"customer '{customer[:40]}' is not 1 to 32 letters and digits")
+    if not SUBJECT.fullmatch(customer) or len(customer) > _CUSTOMER_LIMIT:
+        raise ValueError(f"customer '{customer[:40]}' is not 1 to {_CUSTOMER_LIMIT} letters and digits")
     try:
-        when = date.fromisoformat(f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else "?")
+        when = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         raise ValueError(f"date '{day}' is not of the form 19970101") from None
     if not quantity.isdigit() or int(quantity) < 1:
         raise ValueError(f"'{quantity}' is not a number of CDs")
-    return customer, when.isoformat(), int(quantity), _cents(dollars)
+    return customer, when, int(quantity), _cents(dollars)
 
 
 def _cents(dollars: str) -> int:
@@ -70,10 +72,14 @@ def _cents(dollars: str) -> int:
     return int(cents)
 
 
-def _registration(customer: str, day: str) -> Envelope:
+def _registration(customer: str, day: date) -> Envelope:
     user = f"customer-{customer}"
     registered = RegisterUser(f"Customer {customer}", _address(customer))
-    return _command("/import/cdnow", user, datetime.fromisoformat(day), registered)
+    return _command("/import/cdnow", user, _midnight(day), registered)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _address(customer: str) -> str:

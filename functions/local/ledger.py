@@ -41,6 +41,8 @@ class Ledger(Struct):
     alerts: int
     dead_letters: int | None
     waiting: int | None
+    refunded_order: str | None
+    """One of them, for a person to look at; the order of streams makes it the same one each time."""
 
     def as_json(self) -> dict[str, Any]:
         """Counts and minor units as plain integers."""
@@ -69,10 +71,12 @@ def take_stock(system: System) -> Ledger:
     """Fold all streams of orders and payments, and count what the others emitted."""
     orders: Counter[str] = Counter()
     money: dict[str, Money] = {}
-    for order in _states(system.store, "orders"):
+    refunded: list[str] = []
+    for _, order in _states(system.store, "orders"):
         _book_order(order, orders, money)
-    for payment in _states(system.store, "payments"):
+    for key, payment in _states(system.store, "payments"):
         _book_payment(payment, money)
+        refunded += [key] * (payment.status == "refunded")
     emitted = {name: _emitted(system.store, name) for name in ("notifications", "users", "sensors")}
     depths = [system.operations.depth(name) for name in CATALOG.services]
     ended = {"fulfilled": orders["fulfilled"], "cancelled": orders["cancelled"], "open": sum(orders[s] for s in _OPEN)}
@@ -85,13 +89,14 @@ def take_stock(system: System) -> Ledger:
         alerts=emitted["sensors"]["sensors.alert-raised"],
         dead_letters=_sum(depth.dead for depth in depths),
         waiting=_sum(n for depth in depths for n in (depth.waiting, depth.leased)),
+        refunded_order=min(refunded, default=None),
     )
 
 
-def _states(store: Store, service: str) -> Iterator[Any]:
+def _states(store: Store, service: str) -> Iterator[tuple[str, Any]]:
     folder = Folder(CATALOG.service(service))
     for stream in list(store.streams(service)):
-        yield View.load(folder, store, stream).state
+        yield stream.partition("/")[2], View.load(folder, store, stream).state
 
 
 def _book_order(order: Order, orders: Counter[str], money: dict[str, Money]) -> None:

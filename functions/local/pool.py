@@ -28,9 +28,10 @@ _context = multiprocessing.get_context("spawn")
 class Pool:
     """Runs workers until nothing is left to do."""
 
-    def __init__(self, data: Path, workers: int, batch: int = BATCH) -> None:
+    def __init__(self, data: Path, workers: int, batch: int = BATCH, *, until_idle: bool = True) -> None:
         self._data = data
         self._batch = batch
+        self._until_idle = until_idle
         self._running: dict[Connection, Any] = {}
         self.replaced = 0
         for _ in range(workers):
@@ -38,7 +39,7 @@ class Pool:
 
     def _start(self) -> None:
         here, there = _context.Pipe(duplex=False)
-        process = _context.Process(target=_work_until_idle, args=(self._data, self._batch, there))
+        process = _context.Process(target=_work, args=(self._data, self._batch, self._until_idle, there))
         process.start()
         there.close()
         self._running[here] = process
@@ -50,8 +51,8 @@ class Pool:
         """
         while self._running:
             news: Counts = Counter()
-            for connection in wait(list(self._running), timeout=2 * _REPORT_SECONDS):
-                assert isinstance(connection, Connection)
+            ready = set(wait(list(self._running), timeout=2 * _REPORT_SECONDS))
+            for connection in [each for each in self._running if each in ready]:
                 try:
                     news.update(connection.recv())
                 except EOFError:
@@ -96,12 +97,12 @@ class _Reporter:
         self._next = time.monotonic() + _REPORT_SECONDS
 
 
-def _work_until_idle(data: Path, batch: int, connection: Connection) -> None:
+def _work(data: Path, batch: int, until_idle: bool, connection: Connection) -> None:  # noqa: FBT001 - args of a process
     reporter = _Reporter(connection)
     stopped = Stop()
     try:
         with local(data) as opened, (data / LOG).open("ab") as log:
-            Worker(opened, Several(JsonLines(log), reporter), batch).run(until_idle=True, stopped=stopped)
+            Worker(opened, Several(JsonLines(log), reporter), batch).run(until_idle=until_idle, stopped=stopped)
         reporter.report()
     except TrefoilError as error:
         sys.exit(str(error))

@@ -59,7 +59,7 @@ class Sender:
 
     def _check(self, line: bytes) -> Outgoing:
         envelope = _read(line)
-        check_not_from_the_future(envelope, datetime.now(UTC).timestamp())
+        check_not_from_the_future(envelope.time.timestamp(), datetime.now(UTC).timestamp())
         payload = self._catalog.vocabulary.read(envelope.type, envelope.data)
         subscribers = self._catalog.subscribers(envelope.type)
         if not subscribers:

@@ -1,4 +1,4 @@
-"""The local worker: leases, handles and settles batches of every service until it is told to stop, or nothing is left."""
+"""The local worker: leases, handles and settles batches of every service, until told to stop or nothing is left."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from functools import partial
 
 from infra.local.wiring import Local, process_is_alive
 from shared.kernel.errors import StoreUnavailable
-from shared.kernel.ports import Delivery
 from shared.kernel.outcome import Outcome
+from shared.kernel.ports import Delivery
 from shared.kernel.receiver import Receiver
 from shared.kernel.telemetry import Telemetry
 from shared.kernel.timers import tick

@@ -71,12 +71,12 @@ class SqliteBroker:
     def lease(self, service: str, limit: int, seconds: float) -> list[Delivery]:
         """See Channels. Commits what the unit of work holds: lease and everything before it are one transaction."""
         now = self._clock.now()
+        until = now + seconds
         question = (service, now, now)
         if list(self._database.read(_DELIVERABLE, (*question, 1))):
             with self._database.write() as connection:
                 rows = connection.execute(_DELIVERABLE, (*question, limit)).fetchall()
                 rows = self._without_exhausted(connection, service, rows)
-                until = now + seconds
                 connection.executemany(_LEASE, [(row[1], until, row[2], self._pid) for row in rows])
         else:
             rows = []
@@ -146,9 +146,7 @@ class SqliteBroker:
         query = """select number, reason, error, text, handler, attempts, first, last, body, attributes
             from dead where service = ? order by number"""
         for number, *failure, attempts, first, last, body, attributes in self._database.read(query, (service,)):
-            yield Parked(
-                str(number), service, Failure(*failure), attempts, first, last, body, _attributes(attributes)
-            )
+            yield Parked(str(number), service, Failure(*failure), attempts, first, last, body, _attributes(attributes))
 
     def replay(self, letter: Parked) -> None:
         """See DeadLetters."""
@@ -223,5 +221,3 @@ class SqliteBroker:
 
 def _attributes(text: str | None) -> dict[str, str]:
     return msgspec.json.decode(text, type=dict[str, str]) if text else {}
-
-

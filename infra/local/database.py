@@ -1,6 +1,6 @@
 """One SQLite file for store, channels, timers and dead letters, so that they change in one transaction.
 
-WAL lets readers go on beside the one writer; `synchronous=FULL` makes a commit survive a power cut (sqlite.org/wal.html).
+WAL lets readers go on beside the one writer; `synchronous=FULL` makes a commit survive a power cut (sqlite.org/wal).
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from shared.kernel.errors import ConfigurationError, StoreUnavailable
 LAYOUT = 1
 """Kept in `user_version`; a file of another layout is refused rather than guessed at."""
 
-# Messages are clustered by channel, so that a batch's rows share pages; leases are rows of their own, small ones, so that
+# Messages are clustered by channel, so that a batch's rows share pages. Leases are small rows of their own, so that
 # taking a message does not write its body again. Commits are appended, and found by their index.
 _SCHEMA = """
 create table commits (stream text not null, version integer not null, body blob not null);
@@ -64,7 +64,9 @@ class Database:
         run = self._connection.execute
         layout = run("pragma user_version").fetchone()[0]
         if layout not in (0, LAYOUT):
-            raise ConfigurationError(f"'{self.path}' has layout {layout}; this version reads {LAYOUT}: use another --data")
+            raise ConfigurationError(
+                f"'{self.path}' has layout {layout}; this version reads {LAYOUT}: use another --data"
+            )
         run("pragma journal_mode=wal")
         run("pragma synchronous=full")
         run("pragma cache_size=-65536")  # 64 MiB

@@ -72,5 +72,3 @@ def process_is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-

@@ -1,13 +1,76 @@
-"""TEMPORARY."""
-from zlib import crc32
-from shared.payments.model import *
-from shared.shipping.model import *
-class G:
-    def capture(self,k,o,m): return Decline("insufficient funds") if crc32(o.encode())%33==0 else Receipt("r"+o)
-    def refund(self,k,o,m): return Receipt("r"+o)
-class C:
-    def dispatch(self,k,o): return Refusal("address undeliverable") if crc32(o.encode())%51==0 else Parcel("UPS","T"+o)
-class M:
-    def __init__(s,f): s.f=f; f.mkdir(exist_ok=True,parents=True)
-    def send(self,k,m): (self.f/(k.replace('/','_')+'.eml')).write_text(m.text)
-def providers(environment, folder): return {'payments':G(),'shipping':C(),'notifications':M(folder)}
+"""The providers that the environment names; the defaults need nothing outside this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from infra.providers.folder import FolderMailer
+from infra.providers.resilience import Resilience, ResilientCarrier, ResilientGateway, ResilientMailer
+from infra.providers.simulated import SimulatedCarrier, SimulatedGateway
+from shared.kernel.errors import ConfigurationError
+from shared.notifications.model import Mailer
+
+FIRST_WAIT = 0.02
+"""Seconds; a worker sleeps through a retry's wait, so it is short: the channel's own backoff does the rest."""
+
+
+def providers(settings: Mapping[str, str], mails: Path) -> dict[str, Any]:
+    """The provider of each service that has one; mails go to the folder `mails` unless TREFOIL_SMTP_URL is set.
+
+    Raises ConfigurationError naming the setting.
+    """
+    seed = settings.get("TREFOIL_SEED", "trefoil")
+    gateway = SimulatedGateway(
+        seed=seed,
+        decline_rate=_rate(settings, "TREFOIL_PAYMENT_DECLINE_RATE", 0.03),
+        transient_rate=_rate(settings, "TREFOIL_PAYMENT_TRANSIENT_RATE", 0.005),
+    )
+    carrier = SimulatedCarrier(
+        seed=seed,
+        failure_rate=_rate(settings, "TREFOIL_CARRIER_FAILURE_RATE", 0.01),
+        undeliverable_rate=_rate(settings, "TREFOIL_CARRIER_UNDELIVERABLE_RATE", 0.01),
+        transient_rate=_rate(settings, "TREFOIL_CARRIER_TRANSIENT_RATE", 0.005),
+    )
+    return {
+        "payments": ResilientGateway(gateway, _resilience("the payment gateway")),
+        "shipping": ResilientCarrier(carrier, _resilience("the carrier")),
+        "notifications": ResilientMailer(_mailer(settings, mails), _resilience("the mail server")),
+    }
+
+
+def _resilience(name: str) -> Resilience:
+    return Resilience(name, first_wait=FIRST_WAIT)
+
+
+def _rate(settings: Mapping[str, str], name: str, default: float) -> float:
+    text = settings.get(name, str(default))
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate <= 1:
+        raise ConfigurationError(f"{name} is '{text}'; set it to a share from 0 to 1, such as 0.03")
+    return rate
+
+
+def _mailer(settings: Mapping[str, str], mails: Path) -> Mailer:
+    sender = settings.get("TREFOIL_MAIL_FROM", "shop@example.com")
+    url = settings.get("TREFOIL_SMTP_URL")
+    return _smtp(url, sender) if url else FolderMailer(mails, sender)
+
+
+def _smtp(url: str, sender: str) -> Mailer:
+    from infra.providers.smtp import SmtpMailer  # noqa: PLC0415 - smtplib and ssl are for those who send
+
+    parts = urlsplit(url)
+    if parts.scheme != "smtp" or not parts.hostname:
+        raise ConfigurationError("TREFOIL_SMTP_URL is not of the form smtp://[user:password@]host[:port][?starttls]")
+    return SmtpMailer(
+        parts.hostname,
+        parts.port or 25,
+        sender,
+        starttls="starttls" in parse_qs(parts.query, keep_blank_values=True),
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )

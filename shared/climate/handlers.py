@@ -25,5 +25,5 @@ SERVICE = Service(
     handles={ReadingRecorded: note_temperature},
     emits={TemperatureNoted: Day.noted},
     key=by_sensor_and_day,
-    limits=Limits(batch=100),
+    limits=Limits(handler_seconds=2, batch=100),
 )

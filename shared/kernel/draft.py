@@ -1,7 +1,7 @@
 """Commits under construction: what a group of messages will append."""
 
 from shared.kernel.commit import COMMIT_LIMIT, Commit, Emitted, Handled, Key
-from shared.kernel.emission import Emitter, Emitting, Place
+from shared.kernel.emission import Emitter, Emitting
 from shared.kernel.errors import TooLarge
 from shared.kernel.message import Emission, Envelope
 from shared.kernel.ports import Outgoing, Timer
@@ -42,27 +42,23 @@ class Draft:
             emitting = self._emit(cause, emissions)
         if self._size + size > COMMIT_LIMIT:
             raise TooLarge(f"what the handler returned takes {size:,} bytes; a commit holds {COMMIT_LIMIT:,}")
-        self._view.state = self._fold(emitting)
+        view = self._view
+        state = view.state
+        for payload in emitting.payloads:
+            state = view.folder.fold(state, payload)
         # Nothing below can fail, so a message is in the commit as a whole or not at all.
-        self._view.remember((handled,), (), (), self._view.version + 1, self._now)
-        self._messages += [each.stored for each in emitting]
+        view.state = state
+        view.remember((handled,), (), (), view.version + 1, self._now)
+        self._messages += emitting.stored
         self._handled.append(handled)
         self._size += size
-        return [each.sent for each in emitting if each.sent is not None]
+        return emitting.sent
 
-    def _emit(self, cause: Envelope, emissions: tuple[Emission, ...]) -> list[Emitting]:
-        stream, version, position = self._view.stream, self._view.version + 1, len(self._handled)
-        first = len(self._messages)
-        return [
-            self._emitter.emit(emission, cause, Place(stream, version, first + i, position, self._now))
-            for i, emission in enumerate(emissions)
-        ]
-
-    def _fold(self, emitting: list[Emitting]) -> object:
-        state = self._view.state
-        for each in emitting:
-            state = self._view.folder.fold(state, each.payload)
-        return state
+    def _emit(self, cause: Envelope, emissions: tuple[Emission, ...]) -> Emitting:
+        view = self._view
+        return self._emitter.emit(
+            emissions, cause, len(self._handled), view.stream, view.version + 1, len(self._messages), self._now
+        )
 
     def release(self, key: Key) -> None:
         """Give a claim back: its effect did not happen."""
@@ -76,14 +72,10 @@ class Draft:
         view = self._view
         snapshot = view.advance(len(self._handled) + len(self._messages), self._size)
         self.commits.append(
-            Commit(
-                view.stream, view.version, self._now, self._handled, self._messages, (), self._released, snapshot
-            )
+            Commit(view.stream, view.version, self._now, self._handled, self._messages, (), self._released, snapshot)
         )
 
 
-def _size(handled: Handled, emitting: list[Emitting]) -> int:
-    size = _OVERHEAD + len(handled.source) + len(handled.id)
-    for each in emitting:
-        size += _OVERHEAD + len(each.stored.body)
-    return size
+def _size(handled: Handled, emitting: Emitting) -> int:
+    ids = len(handled.source) + len(handled.id)
+    return ids + emitting.size + _OVERHEAD * (1 + len(emitting.stored))

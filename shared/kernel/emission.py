@@ -1,9 +1,10 @@
 """Payloads a handler returned, as the messages of a commit and on their way to the bus."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from shared.kernel.codec import SUBJECT, encode, read_own
 from shared.kernel.commit import Emitted
@@ -11,27 +12,18 @@ from shared.kernel.message import About, After, Emission, Envelope, Payload
 from shared.kernel.ports import Outgoing, Timer
 from shared.kernel.service import Service
 
-_json = msgspec.json.Encoder()
 
+class Emitting:
+    """What one handled message emits: as it is stored, as it is sent (without the private ones), and the payloads."""
 
-class Place(Struct, frozen=True, gc=False):
-    """Where in the history an emitted message stands; its id is made of it."""
+    __slots__ = ("payloads", "sent", "size", "stored")
 
-    stream: str
-    version: int
-    index: int
-    """Among the commit's messages."""
-    cause: int
-    """Its cause's index among the commit's handled messages."""
-    now: float
-
-
-class Emitting(Struct, frozen=True, gc=False):
-    """One emitted message: as it is stored, as it is sent (None when private), and its payload."""
-
-    stored: Emitted
-    sent: Outgoing | Timer | None
-    payload: Payload
+    def __init__(self) -> None:
+        self.stored: list[Emitted] = []
+        self.sent: list[Outgoing | Timer] = []
+        self.payloads: list[Payload] = []
+        self.size = 0
+        """Bytes of the envelopes."""
 
 
 class Emitter:
@@ -40,35 +32,63 @@ class Emitter:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._source = service.source
-        self._types = {payload: str(payload.message_type) for payload in service.emits}
+        self._types = {payload: (str(payload.message_type), payload.message_type.private) for payload in service.emits}
 
-    def emit(self, emission: Emission, cause: Envelope, place: Place) -> Emitting:
-        """Make a message of what a handler returned.
+    def emit(  # noqa: PLR0913 - what an id and an envelope are made of
+        self,
+        emissions: Iterable[Emission],
+        cause: Envelope,
+        position: int,
+        stream: str,
+        version: int,
+        first: int,
+        now: float,
+    ) -> Emitting:
+        """Make messages of what a handler returned; their ids are `{stream}:{version}:{index}`, indices from `first`.
 
-        Raises TooLarge, ValueError for a bad subject, TypeError for a payload the service does not declare.
+        `position` is the cause's place among the commit's handled messages. Raises TooLarge, ValueError for a bad
+        subject, TypeError for a payload that the service does not declare.
         """
-        subject, due, payload = _unwrap(emission, cause.subject, place.now)
-        type_ = self._types.get(type(payload))
-        if type_ is None:
-            raise TypeError(f"service '{self._service.name}' returned {payload!r:.200}, which its `emits` doesn't list")
-        envelope = Envelope(
-            specversion="1.0",
-            id=f"{place.stream}:{place.version}:{place.index}",
-            source=self._source,
-            type=type_,
-            subject=subject,
-            time=datetime.fromtimestamp(place.now if due is None else due, UTC),
-            correlationid=cause.correlationid or cause.id,
-            causationid=cause.id,
-            traceparent=cause.traceparent,
-            hops=cause.hops + 1,
-            sequence=f"{place.version:010}.{place.index:04}",
-            data=msgspec.Raw(_json.encode(payload)),
-        )
-        body = encode(envelope)
-        private = payload.message_type.private
-        stored = Emitted(place.cause, msgspec.Raw(body), due, private)
-        return Emitting(stored, None if private else self._sent(envelope, body, due), payload)
+        emitting = Emitting()
+        commit_time = datetime.fromtimestamp(now, UTC)
+        correlation = cause.correlationid or cause.id
+        for index, emission in enumerate(emissions, first):
+            subject, due, payload = (
+                (cause.subject, None, emission)
+                if isinstance(emission, Payload)
+                else _unwrap(emission, cause.subject, now)
+            )
+            type_, private = self._declared(payload)
+            # The payload is encoded in place, in the same pass; `data` is Raw only for those who read.
+            data: Any = payload
+            envelope = Envelope(
+                specversion="1.0",
+                id=f"{stream}:{version}:{index}",
+                source=self._source,
+                type=type_,
+                subject=subject,
+                time=commit_time if due is None else datetime.fromtimestamp(due, UTC),
+                correlationid=correlation,
+                causationid=cause.id,
+                traceparent=cause.traceparent,
+                hops=cause.hops + 1,
+                sequence=f"{version:010}.{index:04}",
+                data=data,
+            )
+            body = encode(envelope)
+            emitting.stored.append(Emitted(position, msgspec.Raw(body), due, private))
+            emitting.payloads.append(payload)
+            emitting.size += len(body)
+            if not private:
+                emitting.sent.append(self._sent(envelope, body, due))
+        return emitting
+
+    def _declared(self, payload: Payload) -> tuple[str, bool]:
+        try:
+            return self._types[type(payload)]
+        except KeyError:
+            name = self._service.name
+            raise TypeError(f"service '{name}' returned {payload!r:.200}, which its `emits` doesn't list") from None
 
     def stored(self, message: Emitted) -> Outgoing | Timer | None:
         """A message of an earlier commit, to be sent again; None when it is private."""
@@ -84,8 +104,6 @@ class Emitter:
 
 
 def _unwrap(emission: Emission, subject: str, now: float) -> tuple[str, float | None, Payload]:
-    if isinstance(emission, Payload):
-        return subject, None, emission
     due = None
     if isinstance(emission, About):
         subject, emission = emission.subject, emission.data
@@ -93,4 +111,6 @@ def _unwrap(emission: Emission, subject: str, now: float) -> tuple[str, float | 
             raise ValueError(f"subject '{subject[:80]}' is not 1 to 64 characters of A-Z a-z 0-9 . _ ~ -")
     if isinstance(emission, After):
         due, emission = now + emission.delay, emission.data
+    if not isinstance(emission, Payload):
+        raise TypeError(f"a handler returned {emission!r:.200}, which is not a message")
     return subject, due, emission

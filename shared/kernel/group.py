@@ -149,8 +149,8 @@ class Group:
 
     def _place(self, record: Record, view: View, draft: Draft, planned: dict[tuple[str, str], Record]) -> None:
         handled = record.handled
-        known = view.find(self._context.store, handled.key, handled.time)
-        if known is not None and not (known.claimed is not None and record.claimed):
+        known = view.find(self._context.store, (handled.source, handled.id), handled.time)
+        if known is not None and (known.claimed is None or not record.claimed):
             self._repeat(record, known, planned)
             return
         try:
@@ -160,7 +160,7 @@ class Group:
                 draft.release(handled.key)
             raise
         record.sent = draft.add(handled, record.envelope, answer)
-        planned[handled.key] = record
+        planned[handled.source, handled.id] = record
 
     def _repeat(self, record: Record, known: Remembered, planned: dict[tuple[str, str], Record]) -> None:
         """Handled before: publish again what it caused, because the crash may have come before it went out."""
@@ -212,7 +212,7 @@ class Group:
             raise HopLimitExceeded(f"{envelope.hops} messages led here, one after the other; at most {HOP_LIMIT} may")
         if envelope.expirytime is not None and envelope.expirytime.timestamp() < now:
             raise Expired(f"it expired at {envelope.expirytime.isoformat()}")
-        check_not_from_the_future(envelope, now)
+        check_not_from_the_future(record.handled.time, now)
         if self._deadline is not None and now + self._context.service.limits.handler_seconds > self._deadline:
             raise out_of_time()
         return record.message

@@ -92,7 +92,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
-    """CloudEvents 1.0 attributes and our extensions, as they stand in structured JSON (CloudEvents JSON format 1.0.2)."""
+    """CloudEvents 1.0 attributes and our extensions, as they stand in structured JSON (JSON format 1.0.2)."""
 
     specversion: str
     id: str

@@ -86,9 +86,7 @@ def _fate(history: History, whereabouts: Whereabouts, service: str, stream: str 
     return Fate(service, "handled", commit.time, list(_children(history, whereabouts, service, commit, key)))
 
 
-def _children(
-    history: History, whereabouts: Whereabouts, service: str, commit: Commit, key: Key
-) -> Iterator[Node]:
+def _children(history: History, whereabouts: Whereabouts, service: str, commit: Commit, key: Key) -> Iterator[Node]:
     for message in commit.caused_by(key):
         envelope = read_own(message.body)
         fates = [

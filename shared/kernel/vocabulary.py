@@ -1,4 +1,4 @@
-"""The message types that this code can read, with their versions (Enterprise Integration Patterns, "Canonical Data Model")."""
+"""The message types that this code can read, in every version (Enterprise Integration Patterns, "Format Indicator")."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar

@@ -1,5 +1,6 @@
 """Values that several services speak of: money, addresses, business dates."""
 
+from datetime import date
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -19,7 +20,7 @@ Secret = Annotated[str, SECRET]
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), SECRET]
 """A mailbox (RFC 5321 allows 254 characters)."""
 
-Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Date = date
 """The business date, ISO 8601: when it happened in the shop, not when a machine handled it."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -72,5 +72,5 @@ SERVICE = Service(
     emits={MailSent: None},
     provider=Mailer,
     at_most_once=True,
-    limits=Limits(handler_seconds=30),
+    limits=Limits(handler_seconds=20),
 )

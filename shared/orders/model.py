@@ -1,11 +1,12 @@
 """An order and its saga: where it stands, and what has to happen next (Garcia-Molina and Salem, "Sagas", 1987)."""
 
+from datetime import date
 from typing import Literal
 
 from msgspec import Struct, structs
 
 from shared.messages.orders import OrderCancelled, OrderFulfilled, OrderPaid, OrderPlaced, RefundRequested
-from shared.messages.values import Money, Secret
+from shared.messages.values import Date, Money, Secret
 
 PAYMENT_TIMEOUT = 30 * 60.0
 """Seconds until an order whose payment was never answered is cancelled."""
@@ -21,7 +22,7 @@ class Order(Struct, frozen=True):
     email: Secret = ""
     quantity: int = 0
     total: Money = Money(0, "XXX")
-    date: str = ""
+    date: Date = date.min
     refund_reason: str = ""
 
     def placed(self, event: OrderPlaced) -> "Order":

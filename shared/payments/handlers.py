@@ -9,9 +9,7 @@ from shared.messages.payments import CapturePayment, PaymentCaptured, PaymentDec
 from shared.payments.model import Decline, Payment, PaymentGateway
 
 
-def capture_payment(
-    payment: Payment, message: Message[CapturePayment], gateway: PaymentGateway
-) -> Iterable[Emission]:
+def capture_payment(payment: Payment, message: Message[CapturePayment], gateway: PaymentGateway) -> Iterable[Emission]:
     """Take the money; the key names the effect, so that two commands for one order take it once."""
     if payment.status != "none":
         return []

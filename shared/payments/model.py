@@ -1,11 +1,12 @@
 """A payment, and the gateway that moves the money."""
 
+from datetime import date
 from typing import Literal, Protocol
 
 from msgspec import Struct, structs
 
 from shared.messages.payments import PaymentCaptured, PaymentDeclined, PaymentRefunded
-from shared.messages.values import Money
+from shared.messages.values import Date, Money
 
 
 class Receipt(Struct, frozen=True):
@@ -40,7 +41,7 @@ class Payment(Struct, frozen=True):
 
     status: Literal["none", "captured", "declined", "refunded"] = "none"
     money: Money | None = None
-    date: str = ""
+    date: Date = date.min
 
     def captured(self, event: PaymentCaptured) -> "Payment":
         return Payment("captured", event.money, event.date)

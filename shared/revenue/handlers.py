@@ -36,5 +36,5 @@ SERVICE = Service(
     handles={OrderPlaced: book_placed, PaymentCaptured: book_captured, PaymentRefunded: book_refunded},
     emits={AmountBooked: Figures.booked},
     key=by_day_and_shard,
-    limits=Limits(batch=100),
+    limits=Limits(handler_seconds=2, batch=100),
 )

@@ -5,6 +5,7 @@ from zlib import crc32
 from msgspec import Struct, structs
 
 from shared.messages.revenue import AmountBooked
+from shared.messages.values import Date
 
 SHARDS = 8
 """Streams a day: appends to one stream wait for one another."""
@@ -26,6 +27,6 @@ class Figures(Struct, frozen=True):
         return structs.replace(self, orders=orders, **{event.entry: amounts})
 
 
-def shard_of_day(date: str, order: str) -> str:
+def shard_of_day(day: Date, order: str) -> str:
     """The stream key of an order's amounts: `1997-01-01.05`."""
-    return f"{date}.{crc32(order.encode()) % SHARDS:02}"
+    return f"{day.isoformat()}.{crc32(order.encode()) % SHARDS:02}"

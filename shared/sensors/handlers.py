@@ -25,5 +25,5 @@ SERVICE = Service(
     state=Sensor,
     handles={RecordReading: record_reading},
     emits={ReadingRecorded: Sensor.recorded, AlertRaised: Sensor.raised, AlertCleared: Sensor.cleared},
-    limits=Limits(batch=100),
+    limits=Limits(handler_seconds=2, batch=100),
 )

@@ -60,7 +60,9 @@ def _books(ledger: Ledger) -> Table:
         table.add_row("placed", amount(money.placed, currency))
         parts = (amount(minor, currency) for minor in (money.fulfilled, money.refunded, money.in_flight))
         fulfilled, refunded, in_flight = parts
-        equation = f"{amount(money.captured, currency)} = {fulfilled} fulfilled + {refunded} refunded + {in_flight} in flight"
+        equation = (
+            f"{amount(money.captured, currency)} = {fulfilled} fulfilled + {refunded} refunded + {in_flight} in flight"
+        )
         table.add_row("captured", equation)
     for name in ("users", "readings", "mails", "alerts"):
         table.add_row(name, number(getattr(ledger, name)))
@@ -69,7 +71,9 @@ def _books(ledger: Ledger) -> Table:
 
 def show(
     service: Annotated[str, typer.Argument(help="The service's name.")],
-    subject: Annotated[str, typer.Argument(help="What the stream is about: an order's id, `1997-01-01.05` for revenue.")],
+    subject: Annotated[
+        str, typer.Argument(help="What the stream is about: an order's id, `1997-01-01.05` for revenue.")
+    ],
     data: Data = DEFAULT_DATA,
     json: Json = False,
 ) -> None:
@@ -101,12 +105,16 @@ def _messages(service: Service, commit: Commit) -> list[dict[str, Any]]:
         envelope = read_own(message.body)
         shape = service.outgoing().payload_class(envelope.type)
         data = masked_json(shape, envelope.data)
-        shown.append({"id": envelope.id, "type": envelope.type, "cause": message.cause, "due": message.due, "data": data})
+        shown.append(
+            {"id": envelope.id, "type": envelope.type, "cause": message.cause, "due": message.due, "data": data}
+        )
     return shown
 
 
 def _commit_as_json(service: Service, commit: Commit) -> dict[str, Any]:
-    handled, claims = ([{"source": m.source, "id": m.id, "type": m.type} for m in ms] for ms in (commit.handled, commit.claims))
+    handled, claims = (
+        [{"source": m.source, "id": m.id, "type": m.type} for m in ms] for ms in (commit.handled, commit.claims)
+    )
     return {
         "version": commit.version,
         "time": commit.time,
@@ -132,7 +140,9 @@ def _commit_table(service: Service, commit: Commit) -> Table:
 
 
 def trace(
-    start: Annotated[str, typer.Argument(metavar="SUBJECT|ID", help="A subject, or the id of a message that a service emitted.")],
+    start: Annotated[
+        str, typer.Argument(metavar="SUBJECT|ID", help="A subject, or the id of a message that a service emitted.")
+    ],
     data: Data = DEFAULT_DATA,
     json: Json = False,
 ) -> None:
@@ -143,7 +153,9 @@ def trace(
     with local(data) as opened:
         roots = trace_flow(History(CATALOG, opened.store), opened.system, start)
     if not roots:
-        raise TrefoilError(f"nothing is known of '{start}': name a subject, or the id of a message that a service emitted")
+        raise TrefoilError(
+            f"nothing is known of '{start}': name a subject, or the id of a message that a service emitted"
+        )
     if json:
         print_json(roots)
         return

@@ -57,7 +57,9 @@ def replay(service: _Service, data: Data = DEFAULT_DATA) -> None:
         emitter = Emitter(definition)
         while chunk := list(islice(wanted, 1000)):
             messages = [emitter.stored(message) for message in chunk]
-            addressed = [Outgoing(m.id, m.type, m.subject, m.body, service) for m in messages if isinstance(m, Outgoing)]
+            addressed = [
+                Outgoing(m.id, m.type, m.subject, m.body, service) for m in messages if isinstance(m, Outgoing)
+            ]
             sent += len(addressed) - len(opened.system.bus.publish(addressed))
     out.print(f"{sent:,} messages sent to {service}; `trefoil work --until-idle` handles them")
 
