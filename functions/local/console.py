@@ -39,6 +39,11 @@ def amount(minor: int, currency: str) -> str:
     return f"{minor / 100:,.2f} {currency}"
 
 
+def time_of_day(seconds: float | None) -> str:
+    """The time alone, where the day is known."""
+    return clock_time(seconds)[11:23]
+
+
 def number(value: int | None) -> str:
     """A count for people; a cloud that does not tell gives None."""
     return "unknown" if value is None else f"{value:,}"

@@ -111,7 +111,8 @@ class Group:
             except ConcurrencyConflict:
                 if attempt == APPEND_ATTEMPTS:
                     raise
-                self._context.clock.sleep(CONFLICT.wait(attempt, self._context.random))
+                if attempt > 1:  # once is chance, and what a slow load makes up for; twice is a hot stream
+                    self._context.clock.sleep(CONFLICT.wait(attempt - 1, self._context.random))
                 self._plan(self._load())
             else:
                 return

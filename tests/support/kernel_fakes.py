@@ -145,20 +145,35 @@ def message(payload: Payload, **attributes: Any) -> Message[Any]:
     return Message(envelope(payload, **attributes), payload)
 
 
-def folded(service: Service, *emissions: Emission, state: Any = None) -> Any:
-    """The state after a service emitted these."""
-    state = service.state() if state is None else state
-    for emission in emissions:
-        fold = service.emits[type(emission)] if isinstance(emission, Payload) else None
-        state = fold(state, emission) if fold else state
-    return state
+def adds(*amounts: int, **attributes: Any) -> list[Delivery]:
+    """Deliveries `m1`, `m2`, … that add these amounts."""
+    return [delivery(Add(amount), id=f"m{number}", **attributes) for number, amount in enumerate(amounts, 1)]
 
 
-def replies(answer: Any) -> Any:
-    """What a fake provider answers: the value, or the error raised."""
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
+def recording(calls: list[str]) -> Callable[[Tally, Message[Add]], Iterable[Emission]]:
+    """The usual handler, which notes whom it was called for."""
+
+    def add_and_note(tally: Tally, message: Message[Add]) -> Iterable[Emission]:
+        calls.append(message.id)
+        return add(tally, message)
+
+    return add_and_note
+
+
+def raising(error: BaseException) -> Callable[[Tally, Message[Add]], Iterable[Emission]]:
+    """A handler that raises for amounts below zero, and is the usual one for others."""
+
+    def add_or_raise(tally: Tally, message: Message[Add]) -> Iterable[Emission]:
+        if message.data.amount < 0:
+            raise error
+        return add(tally, message)
+
+    return add_or_raise
+
+
+def inflate(tally: Tally, message: Message[Add]) -> Iterable[Emission]:
+    """As many messages as asked for, of which two fit into a commit and three don't."""
+    return [Added(1, tally.total + index, "x" * 150_000) for index in range(1, message.data.amount + 1)]
 
 
 # -- adapters with faults
@@ -286,6 +301,10 @@ class World:
     def published(self) -> list[Envelope]:
         """What went to the bus."""
         return [msgspec.json.decode(m.body, type=Envelope) for m in self.broker.published]
+
+    def totals(self) -> list[int]:
+        """The sums that went to the bus."""
+        return [msgspec.json.decode(made.data, type=Added).total for made in self.published()]
 
     def parked(self) -> list[Parked]:
         """The dead letters."""

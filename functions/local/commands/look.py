@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from functions.local.console import DEFAULT_DATA, Data, Json, amount, clock_time, number, out, print_json
+from functions.local.console import DEFAULT_DATA, Data, Json, amount, clock_time, number, out, print_json, time_of_day
 from functions.local.ledger import Ledger, take_stock
 from infra.local.wiring import local
 from shared.catalog import CATALOG
@@ -160,22 +160,22 @@ def trace(
         print_json(roots)
         return
     for root in roots:
-        tree = Tree(_label(root))
+        tree = Tree(f"{_label(root)} [dim]{clock_time(root.time)}[/dim]")
         for fate in root.fates:
             _grow(tree, fate)
-        out.print(tree)
+        out.print(tree, no_wrap=True, overflow="ignore", crop=False)
 
 
 def _label(node: Node) -> str:
     marks = " [dim](private)[/dim]" if node.private else ""
     if node.due is not None:
-        marks = f" [dim](timer, due {clock_time(node.due)})[/dim]"
+        marks = f" [dim](timer, due {time_of_day(node.due)})[/dim]"
     return f"[bold]{node.type}[/bold] {escape(node.id)}{marks}"
 
 
 def _grow(tree: Tree, fate: Fate) -> None:
     colour = {"handled": "green", "waiting": "yellow"}.get(fate.outcome, "red")
-    branch = tree.add(f"[{colour}]{fate.outcome}[/{colour}] by {fate.service} [dim]{clock_time(fate.time)}[/dim]")
+    branch = tree.add(f"[{colour}]{fate.outcome}[/{colour}] by {fate.service} [dim]{time_of_day(fate.time)}[/dim]")
     for child in fate.caused:
         twig = branch.add(_label(child))
         for further in child.fates:

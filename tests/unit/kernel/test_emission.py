@@ -215,7 +215,7 @@ def test_the_refusal_of_a_payload_does_not_quote_it(emission):
     assert "secret" not in outcome.failure.text
 
 
-@pytest.mark.parametrize("payload", [Added(1, "three"), Added(1, 1, None), Noted(b"bytes"), Added(1, float("nan"))], ids=repr)
+@pytest.mark.parametrize("payload", [Added(1, "three"), Added(1, 1, None), Added(1, float("nan"))], ids=repr)
 def test_a_payload_that_nobody_could_read_is_refused_where_it_is_produced(payload):
     world = World(service_returning(payload))
 
