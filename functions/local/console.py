@@ -16,7 +16,9 @@ Data = Annotated[
 DEFAULT_DATA = Path("trefoil-data")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-out = Console(highlight=False, soft_wrap=True)
+_PIPED_WIDTH = 240  # columns; what reads a pipe wants whole lines
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

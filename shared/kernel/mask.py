@@ -1,7 +1,8 @@
 """Payloads and states as people may see them: fields marked secret are masked."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -9,20 +10,20 @@ from msgspec import Meta, Struct
 MASK = "***"
 
 
-def masked(shape: type[Any] | None, data: Any) -> Any:
-    """The builtins in `data` without what `shape` marks secret, and without fields that it does not know."""
+def masked(shape: Any, data: Any) -> Any:
+    """The builtins in `data` without what the type `shape` marks secret, and without what it does not know."""
+    if _is_secret(shape):
+        return MASK
+    shape = _plain(shape)
     if isinstance(data, Mapping):
-        if not (isinstance(shape, type) and issubclass(shape, Struct)):
-            return dict(data) if shape in (dict, Any) or get_origin(shape) is dict else dict.fromkeys(data, MASK)
-        hints = get_type_hints(shape, include_extras=True)
-        return {name: _field(hints[name], value) if name in hints else MASK for name, value in data.items()}
+        return {name: masked(hint, value) for name, value, hint in _fields(shape, data)}
     if isinstance(data, list):
-        (item,) = get_args(shape) or (None,)
+        (item, *_) = get_args(shape) or (None,)
         return [masked(item, value) for value in data]
-    return data
+    return MASK if shape is None else data
 
 
-def masked_json(shape: type[Any] | None, body: bytes | msgspec.Raw) -> Any:
+def masked_json(shape: Any, body: bytes | msgspec.Raw) -> Any:
     """The same, from JSON; what is not JSON is not shown at all."""
     try:
         return masked(shape, msgspec.json.decode(body))
@@ -30,9 +31,30 @@ def masked_json(shape: type[Any] | None, body: bytes | msgspec.Raw) -> Any:
         return f"({len(body):,} bytes that are not JSON)"
 
 
-def _field(hint: Any, value: Any) -> Any:
-    if get_origin(hint) is Annotated:
-        hint, *notes = get_args(hint)
-        if any(isinstance(note, Meta) and (note.extra or {}).get("secret") for note in notes):
-            return MASK
-    return masked(hint, value)
+def _fields(shape: Any, data: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    if isinstance(shape, type) and issubclass(shape, Struct):
+        hints = get_type_hints(shape, include_extras=True)
+        return [(name, value, hints.get(name)) for name, value in data.items()]
+    item = get_args(shape)[1] if get_origin(shape) is dict else None
+    return [(name, value, item) for name, value in data.items()]
+
+
+def _is_secret(shape: Any) -> bool:
+    """Whether the type, or any member of a union, is marked secret."""
+    if get_origin(shape) is Annotated:
+        return any(isinstance(note, Meta) and (note.extra or {}).get("secret") for note in get_args(shape)[1:])
+    return _is_union(shape) and any(_is_secret(member) for member in get_args(shape))
+
+
+def _plain(shape: Any) -> Any:
+    """The type without its notes, and without None; of a wider union, nothing is known."""
+    if get_origin(shape) is Annotated:
+        return _plain(get_args(shape)[0])
+    if _is_union(shape):
+        members = [member for member in get_args(shape) if member is not NoneType]
+        return _plain(members[0]) if len(members) == 1 else None
+    return shape
+
+
+def _is_union(shape: Any) -> bool:
+    return get_origin(shape) in (Union, UnionType)

@@ -163,7 +163,7 @@ def trace(
         tree = Tree(f"{_label(root)} [dim]{clock_time(root.time)}[/dim]")
         for fate in root.fates:
             _grow(tree, fate)
-        out.print(tree, no_wrap=True, overflow="ignore", crop=False)
+        out.print(tree)
 
 
 def _label(node: Node) -> str:

@@ -79,5 +79,5 @@ def test_an_event_that_nobody_emits_is_refused():
 
 
 def test_a_private_event_with_a_handler_is_refused():
-    with pytest.raises(ConfigurationError, match=r"private event tally\.noted\.v1 is never published, but \['watcher'\]"):
+    with pytest.raises(ConfigurationError, match=r"tally\.noted\.v1 is never published, but \['watcher'\] would"):
         Catalog([tally_service(), watcher(Noted)])

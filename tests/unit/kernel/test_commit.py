@@ -8,6 +8,8 @@ TO_FIRST = Emitted(0, Raw(b'{"a":1}'))
 TO_SECOND = Emitted(1, Raw(b'{"b":2}'), 60.0)
 ALSO_TO_FIRST = Emitted(0, Raw(b'{"c":3}'), private=True)
 
+CLAIMED = Remembered("/test", "m3", "d3", 2.0, 6, claimed=9.0)
+
 GROUP = Commit(
     "tally/s1",
     7,
@@ -16,7 +18,7 @@ GROUP = Commit(
     [TO_FIRST, TO_SECOND, ALSO_TO_FIRST],
     [Handled("/test", "m3", "d3", 2.0, "tally.add.v1")],
     [("/test", "m0")],
-    Snapshot(Raw(b'{"total":5}'), [Remembered("/test", "m1", "d1", 1.0, 7), Remembered("/t", "c", "d", 1.0, 6, 9.0)], 0.5),
+    Snapshot(Raw(b'{"total":5}'), [Remembered("/test", "m1", "d1", 1.0, 7), CLAIMED], 0.5),
 )
 
 
@@ -34,7 +36,7 @@ def test_every_part_of_a_commit_survives():
     assert list(read.messages) == [TO_FIRST, TO_SECOND, ALSO_TO_FIRST]
     assert [entry.key for entry in read.claims] == [("/test", "m3")]
     assert [tuple(key) for key in read.released] == [("/test", "m0")]
-    assert read.snapshot.memory[1] == Remembered("/t", "c", "d", 1.0, 6, 9.0)
+    assert read.snapshot.memory[1] == CLAIMED
     assert (bytes(read.snapshot.state), read.snapshot.forgotten_until) == (b'{"total":5}', 0.5)
 
 

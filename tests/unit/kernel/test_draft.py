@@ -1,6 +1,5 @@
 """How a group of messages becomes commits."""
 
-
 import msgspec
 import pytest
 
@@ -9,7 +8,19 @@ from shared.kernel.draft import GROUP_LIMIT
 from shared.kernel.message import Message
 from shared.kernel.outcome import DONE, DeadLetter, Retry
 from shared.kernel.service import Limits
-from tests.support.kernel_fakes import NOW, Add, Added, Noted, Tally, World, add, delivery, tally_service
+from tests.support.kernel_fakes import (
+    NOW,
+    Add,
+    Added,
+    Noted,
+    Tally,
+    World,
+    add,
+    adds,
+    delivery,
+    inflate,
+    tally_service,
+)
 
 
 def handled_ids(commits: list[Commit]) -> list[list[str]]:

@@ -96,7 +96,7 @@ def test_a_type_splits_into_name_and_version(text, parts):
     ],
 )
 def test_another_text_is_no_type(text):
-    with pytest.raises(ValueError, match="is not a message type such as 'orders.order-placed.v1'"):
+    with pytest.raises(ValueError, match=r"is not a message type such as 'orders\.order-placed\.v1'"):
         split_type(text)
 
 

@@ -18,10 +18,9 @@ from shared.kernel.outcome import TEXT_LIMIT, Failure, failure, is_final, out_of
 
 def raised(error: Exception) -> Exception:
     """The error with a traceback, as it is caught."""
-    try:
+    with pytest.raises(type(error)) as caught:
         raise error
-    except Exception as caught:  # noqa: BLE001 - it is whatever was given
-        return caught
+    return caught.value
 
 
 class Silent(Exception):

@@ -18,8 +18,11 @@ from tests.support.kernel_fakes import (
     Tally,
     World,
     add,
+    adds,
     body,
     delivery,
+    raising,
+    recording,
     tally_service,
 )
 
@@ -273,15 +276,15 @@ def test_what_can_never_be_published_is_dead_lettered_and_healed_by_its_replay()
 
 
 def test_a_dead_letter_s_replay_is_handled_when_the_reason_is_gone():
-    handlers = [raising(ValueError("bug")), add]
-    world = World(tally_service(lambda tally, message: handlers[0](tally, message), limits=Limits(tries=1)))
-    world.work(body(Add(-1)))
-    handlers.pop(0)
+    broken = World(tally_service(raising(ValueError("bug")), limits=Limits(tries=1)))
+    broken.work(body(Add(-1)))
+    (letter,) = broken.parked()
+    mended = World(tally_service(), store=broken.store)
 
-    world.broker.replay(world.parked()[0])
-    world.work()
+    mended.broker.replay(letter)
+    mended.work()
 
-    assert world.totals() == [-1]
+    assert mended.totals() == [-1]
 
 
 # -- timers
@@ -289,9 +292,12 @@ def test_a_dead_letter_s_replay_is_handled_when_the_reason_is_gone():
 
 def test_a_timer_comes_back_to_its_own_service_when_it_is_due():
     calls = []
-    service = tally_service(
-        handles={Add: lambda _, __: [After(60, Reminded())], Reminded: lambda _, message: calls.append(message.id) or []}
-    )
+
+    def notice(_: Tally, message: Message[Reminded]) -> Iterable[Emission]:
+        calls.append(message.id)
+        return []
+
+    service = tally_service(handles={Add: lambda _, __: [After(60, Reminded())], Reminded: notice})
     world = World(service)
     world.receive(delivery(Add(1)))
 
