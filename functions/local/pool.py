@@ -65,9 +65,11 @@ class Pool:
         process.join()
         if process.exitcode == 0:
             return
+        if process.exitcode > 0:
+            raise TrefoilError(f"a worker gave up; what it said stands above, and in {self._data / LOG}")
         self.replaced += 1
         if self.replaced > _REPLACEMENTS:
-            raise TrefoilError(f"workers keep dying (exit code {process.exitcode}); see {self._data / LOG}")
+            raise TrefoilError(f"workers keep being killed, the last by signal {-process.exitcode}")
         self._start()
 
     def stop(self) -> None:

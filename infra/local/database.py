@@ -71,7 +71,17 @@ class Database:
         run("pragma synchronous=full")
         run("pragma cache_size=-65536")  # 64 MiB
         if layout == 0:
-            self._connection.executescript(f"begin immediate; {_SCHEMA} pragma user_version={LAYOUT}; commit;")
+            self._create()
+
+    def _create(self) -> None:
+        run = self._connection.execute
+        run("begin immediate")
+        # Another process may have been first while this one waited for the lock.
+        if run("pragma user_version").fetchone()[0] == 0:
+            for statement in _SCHEMA.split(";"):
+                run(statement)
+            run(f"pragma user_version={LAYOUT}")
+        run("commit")
 
     def close(self) -> None:
         """End the connection; what was not committed is rolled back."""

@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 
 _ROOT = Path(__file__).parents[2]
 
+_PATIENCE = 60.0
+"""Seconds, after which a process that has not ended is an error."""
+
 _Process = subprocess.Popen[str]
 
 
@@ -37,7 +40,7 @@ def run(function: Callable[..., Any], *arguments: Any) -> Any:
 def run_until_killed(function: Callable[..., Any], *arguments: Any) -> None:
     """Run a function that ends in `die`; anything else that ends it is an error."""
     with _loaded(function, arguments) as process:
-        _, errors = process.communicate("go\n")
+        _, errors = process.communicate("go\n", _PATIENCE)
         assert process.returncode == -signal.SIGKILL, f"not killed but ended with {process.returncode}: {errors}"
 
 
@@ -66,9 +69,9 @@ def _loaded(function: Callable[..., Any], arguments: Sequence[Any]) -> Iterator[
             assert process.stdout is not None
             assert process.stdout.readline() == "loaded\n", process.communicate()[1]
             yield process
-        finally:
-            if process.poll() is None and process.stdin and process.stdin.closed:
-                process.kill()
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _release(process: _Process) -> None:
@@ -78,7 +81,7 @@ def _release(process: _Process) -> None:
 
 
 def _result(process: _Process) -> Any:
-    output, errors = process.communicate()
+    output, errors = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 0, errors
     return json.loads(output.splitlines()[-1])
 
