@@ -11,13 +11,14 @@ SECRET = Meta(extra={"secret": True}, extra_json_schema={"x-secret": True})
 MinorUnits = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """Whole cents (or the currency's own smallest unit), within what JSON numbers carry exactly (RFC 8259, section 6)."""
 
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+Currency = Annotated[str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}")]
 """ISO 4217 code."""
 
 Secret = Annotated[str, SECRET]
 """A text that is masked, of any form."""
 
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), SECRET]
+# "(?![\s\S])" is the end of the text in every dialect of patterns; "$" would let a line feed follow in Python's.
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+(?![\s\S])"), SECRET]
 """A mailbox (RFC 5321 allows 254 characters)."""
 
 Date = date

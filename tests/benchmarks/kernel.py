@@ -20,6 +20,7 @@ from tests.benchmarks.hand_loop import HandLoop
 from tests.benchmarks.measure import MICROSECONDS, Case, Scale, Table, batches, check, interleave, seconds
 from tests.benchmarks.providers import InstantGateway
 from tests.benchmarks.samples import captures
+from tests.benchmarks.sdk_stand_in import stand_in_for_boto3
 
 BATCHES = (10, 100)
 HAND, TREFOIL, POWERTOOLS = "hand-written loop", "Trefoil", "powertools"
@@ -118,12 +119,12 @@ def _receive(receiver: Receiver, prepared: list[Any], done: Done) -> None:
 
 
 def _powertools(bodies: list[bytes], batch: int) -> float:
+    stand_in_for_boto3()
     from tests.benchmarks.powertools import Powertools, event  # noqa: PLC0415 - installed by `make bench` only
 
-    with Path(os.devnull).open("w") as log:
-        function = Powertools(InstantGateway(), log)
-        prepared = [event(part) for part in batches(bodies, batch)]
-        took = seconds(lambda: function.run(prepared))
+    function = Powertools(InstantGateway())
+    prepared = [event(part) for part in batches(bodies, batch)]
+    took = seconds(lambda: function.run(prepared))
     check("published by powertools", function.published, len(bodies))
     check("remembered by powertools", len(function.store.records), len(bodies))
     return took / len(bodies) * MICROSECONDS

@@ -1,9 +1,12 @@
 """The same payments on aws-lambda-powertools: batch, pydantic parser, idempotency in memory, logger."""
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import IO, Annotated, Any
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -132,15 +135,21 @@ def _record(number: int, body: bytes) -> dict[str, Any]:
     }
 
 
+@cache
+def _logger() -> Logger:
+    # Loggers of one service share a handler, and with it the stream of the first.
+    return Logger(service="payments", level=logging.INFO, stream=Path(os.devnull).open("w"))
+
+
 class Powertools:
     """A Lambda function as its documentation suggests to write one."""
 
-    def __init__(self, gateway: InstantGateway, log: IO[str]) -> None:
+    def __init__(self, gateway: InstantGateway) -> None:
         self.store = Memory()
         self.published = 0
         self._gateway = gateway
         self._processor = BatchProcessor(EventType.SQS, model=Record)
-        self._logger = Logger(service="payments", level=logging.INFO, stream=log, logger_handler=None)
+        self._logger = _logger()
         config = IdempotencyConfig()
         config.register_lambda_context(Context())
         # The key alone is hashed, not the message: the cheapest way that the utility has.

@@ -22,11 +22,15 @@ WHEN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def purchases(count: int) -> list[Outgoing]:
-    """The first purchases of the CDNOW sample, without the registrations of users."""
+    """The first purchases of the CDNOW sample that cost something: each of them takes the same way."""
     sample = resources.files("functions.local") / "samples" / "CDNOW_sample.txt"
     with sample.open() as lines:
-        orders = (each for each in import_cdnow(lines, _complain) if each.type == PLACE_ORDER)
+        orders = (each for each in import_cdnow(lines, _complain) if each.type == PLACE_ORDER and not _is_free(each))
         return [_outgoing(envelope) for envelope in islice(orders, count)]
+
+
+def _is_free(order: Envelope) -> bool:
+    return b'"amount":0,' in bytes(order.data)
 
 
 def _complain(number: int, fault: str) -> None:

@@ -323,29 +323,34 @@ def compete(deployed):
     return {"threads": in_threads, "several_processes": in_processes}
 
 
-@pytest.mark.parametrize(
-    "where",
-    [pytest.param(where, marks=pytest.mark.needs(where)) for where in ("threads", "several_processes")],
+wherever_writers_run = pytest.mark.parametrize(
+    "where", [pytest.param(where, marks=pytest.mark.needs(where)) for where in ("threads", "several_processes")]
 )
-class TestManyWritersOfOneStream:
-    def test_lose_nothing_and_leave_no_gap(self, store, compete, where):
-        compete[where](contenders.append_own, 60)
 
-        assert versions(store.read("shop/s1")) == list(range(WRITERS * 60, 0, -1))
-        assert sorted(written(store, "shop/s1")) == sorted((w, str(n)) for w in "abcd" for n in range(60))
 
-    def test_each_append_in_the_order_of_their_own(self, store, compete, where):
-        compete[where](contenders.append_own, 30)
+@wherever_writers_run
+def test_many_writers_of_one_stream_lose_nothing_and_leave_no_gap(store, compete, where):
+    compete[where](contenders.append_own, 60)
 
-        for writer in "abcd":
-            assert [number for w, number in written(store, "shop/s1") if w == writer] == [str(n) for n in range(30)]
+    assert versions(store.read("shop/s1")) == list(range(WRITERS * 60, 0, -1))
+    assert sorted(written(store, "shop/s1")) == sorted((writer, str(n)) for writer in "abcd" for n in range(60))
 
-    def test_have_one_winner_a_version_and_the_others_are_told(self, store, compete, where):
-        won = compete[where](contenders.append_each, 100)
 
-        assert sorted(version for each in won for version in each) == list(range(1, 101))
-        winners = {version: writer for writer, each in zip("abcd", won, strict=True) for version in each}
-        assert [writer for writer, _ in written(store, "shop/s1")] == [winners[version] for version in range(1, 101)]
+@wherever_writers_run
+def test_of_many_writers_each_finds_its_own_commits_in_its_own_order(store, compete, where):
+    compete[where](contenders.append_own, 30)
+
+    for writer in "abcd":
+        assert [number for w, number in written(store, "shop/s1") if w == writer] == [str(n) for n in range(30)]
+
+
+@wherever_writers_run
+def test_of_many_writers_of_one_version_one_wins_and_the_others_are_told(store, compete, where):
+    won = compete[where](contenders.append_each, 100)
+
+    assert sorted(version for each in won for version in each) == list(range(1, 101))
+    winners = {version: writer for writer, each in zip("abcd", won, strict=True) for version in each}
+    assert [writer for writer, _ in written(store, "shop/s1")] == [winners[version] for version in range(1, 101)]
 
 
 # -- flush

@@ -75,6 +75,7 @@ def work_until_empty(adapter: str, place: str, service: str, batch: int) -> list
     with _opened(adapter, place) as deployed:
         while batch_ := deployed.take(batch, service):
             handled += ids(batch_)
+            deployed.wait(0.002)  # as handlers would, so that others get their turn
             deployed.system.channels.settle(service, [(delivery, DONE) for delivery in batch_])
     return handled
 

@@ -19,6 +19,10 @@ from shared.kernel.ports import Delivery, Outgoing, Parked, Timer
 from shared.kernel.receiver import Receiver
 from shared.kernel.service import Service
 from shared.kernel.telemetry import Counters, JsonLines, Several
+from shared.messages.values import Money
+from shared.notifications.model import Mail
+from shared.payments.model import Decline, Receipt
+from shared.shipping.model import Parcel, Refusal
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -176,15 +180,74 @@ def inflate(tally: Tally, message: Message[Add]) -> Iterable[Emission]:
     return [Added(1, tally.total + index, "x" * 150_000) for index in range(1, message.data.amount + 1)]
 
 
+def folded(service: Service, *payloads: Payload) -> Any:
+    """The state of a service that emitted these."""
+    state = service.state()
+    for payload in payloads:
+        fold = service.emits[type(payload)]
+        state = fold(state, payload) if fold else state
+    return state
+
+
+# -- providers that remember what they were asked for
+
+RECEIPT, PARCEL = Receipt("r1"), Parcel("Snail", "1Z")
+
+
+class RecordingGateway:
+    """Moves no money; answers each call with `answer`, which is raised if it is an error."""
+
+    def __init__(self, answer: Receipt | Decline | Exception = RECEIPT) -> None:
+        self.answer = answer
+        self.calls: list[tuple[str, str, Money]] = []
+
+    def capture(self, key: str, order: str, money: Money) -> Receipt | Decline:
+        self.calls.append((key, order, money))
+        return _given(self.answer)
+
+    refund = capture
+
+
+class RecordingCarrier:
+    """Takes no parcel."""
+
+    def __init__(self, answer: Parcel | Refusal | Exception = PARCEL) -> None:
+        self.answer = answer
+        self.calls: list[tuple[str, str]] = []
+
+    def dispatch(self, key: str, order: str) -> Parcel | Refusal:
+        self.calls.append((key, order))
+        return _given(self.answer)
+
+
+class RecordingMailer:
+    """Sends no mail."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.sent: dict[str, Mail] = {}
+
+    def send(self, key: str, mail: Mail) -> None:
+        _given(self.error)
+        assert key not in self.sent
+        self.sent[key] = mail
+
+
+def _given(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 # -- adapters with faults
 
 
 class RacingStore(MemoryStore):
     """Lets each rival act just before one append: the first before the first append, and so on."""
 
-    def __init__(self, *rivals: Callable[[], object]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.rivals = list(rivals)
+        self.rivals: list[Callable[[], object]] = []
         self.appends = 0
 
     def append(self, commit: Commit) -> None:
@@ -199,7 +262,7 @@ class RacingStore(MemoryStore):
 
 
 class FailingStore(MemoryStore):
-    """Raises `error` from `append`, before or after the commit is in; from `read` when told so."""
+    """Raises `append_error` from `append`, before or after the commit is in, and what `unreadable` says from `read`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -255,13 +318,13 @@ class World:
         catalog: Catalog | None = None,
         store: MemoryStore | None = None,
         clock: FakeClock | None = None,
+        broker: RecordingBroker | None = None,
         provider: Any = None,
-        jitter: float = 0.5,
     ) -> None:
         self.service = service
         self.clock = clock or FakeClock()
         self.store = store or MemoryStore()
-        self.broker = RecordingBroker(catalog or Catalog([service]), self.clock)
+        self.broker = broker or RecordingBroker(catalog or Catalog([service]), self.clock)
         self.counters = Counters()
         self.lines = BytesIO()
         self.settled: list[list[tuple[Delivery, Outcome]]] = []
@@ -271,7 +334,7 @@ class World:
             bus=self.broker,
             timers=self.broker,
             clock=self.clock,
-            random=lambda: jitter,
+            random=lambda: 0.5,
             telemetry=Several(JsonLines(self.lines), self.counters),
             provider=provider,
         )

@@ -4,8 +4,6 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -38,8 +36,13 @@ class Conversation(socketserver.StreamRequestHandler):
                 going = self._take_content()
 
     def _take_content(self) -> bool:
-        self.server.contents.append(b"".join(iter(self.rfile.readline, b".\r\n")))
-        return self._answer("content")
+        lines = []
+        while line := self.rfile.readline():
+            if line == b".\r\n":
+                self.server.contents.append(b"".join(lines))
+                return self._answer("content")
+            lines.append(line)
+        return False
 
     def _answer(self, verb: str) -> bool:
         self.server.verbs.append(verb)
@@ -89,11 +92,11 @@ class Inbox:
     """Keeps what arrives."""
 
     def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
+        self.mails: list[bytes] = []
         self.recipients: list[str] = []
 
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        self.mails.append(message_from_bytes(envelope.original_content, policy=policy.SMTPUTF8))
+        self.mails.append(envelope.original_content)
         self.recipients += envelope.rcpt_tos
         return "250 taken"
 

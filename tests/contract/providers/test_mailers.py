@@ -24,16 +24,12 @@ class Post(Struct, frozen=True):
     """A mailer, and where its mails arrive."""
 
     mailer: Mailer
-    arrived: Callable[[], list[EmailMessage]]
+    arrived: Callable[[], list[bytes]]
 
 
 @pytest.fixture
 def folder_post(tmp_path) -> Post:
-    def arrived() -> list[EmailMessage]:
-        paths = sorted(tmp_path.glob("*.eml"))
-        return [message_from_bytes(path.read_bytes(), policy=policy.SMTPUTF8) for path in paths]
-
-    return Post(FolderMailer(tmp_path, SENDER), arrived)
+    return Post(FolderMailer(tmp_path, SENDER), lambda: [path.read_bytes() for path in tmp_path.glob("*.eml")])
 
 
 @pytest.fixture
@@ -52,6 +48,11 @@ def post(request) -> Post:
     return Post(ResilientMailer(plain.mailer, Resilience("mailer")), plain.arrived)
 
 
+def read(source: bytes) -> EmailMessage:
+    """Parse as mail programs do; the policy is for addresses beyond ASCII."""
+    return message_from_bytes(source, policy=policy.SMTPUTF8)
+
+
 def text_of(mail: EmailMessage) -> str:
     return mail.get_content().replace("\r\n", "\n")
 
@@ -61,7 +62,7 @@ def text_of(mail: EmailMessage) -> str:
 def test_a_mail_arrives_as_it_was_written(post, to, subject):
     post.mailer.send("welcome:1", Mail(to, subject, "Hello!"))
 
-    (mail,) = post.arrived()
+    (mail,) = map(read, post.arrived())
     assert (mail["From"], mail["To"], mail["Subject"]) == (SENDER, to, subject)
     assert text_of(mail) == "Hello!\n"
 
@@ -83,25 +84,27 @@ def test_a_mail_arrives_as_it_was_written(post, to, subject):
 def test_a_text_arrives_whatever_is_in_it(post, text):
     post.mailer.send("welcome:1", Mail("ada@example.com", "Hello", text))
 
-    (mail,) = post.arrived()
+    (mail,) = map(read, post.arrived())
     assert text_of(mail).removesuffix("\n") == text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def test_a_message_is_well_formed_and_seven_bit(post):
     post.mailer.send("welcome:1", Mail("ada@example.com", "Grüße " * 30, "21.5 °C " * 300))
 
-    (mail,) = post.arrived()
+    (source,) = post.arrived()
+    mail = read(source)
     assert mail.defects == []
-    assert all(header.defects == [] for header in mail.values())
+    assert not any(header.defects for header in mail.values())
     assert mail["Date"].datetime is not None
-    assert mail.as_bytes().isascii()
-    assert max(map(len, mail.as_bytes().splitlines())) <= 78
+    assert source.isascii()
+    assert max(map(len, source.splitlines())) <= 78
+    assert source.count(b"\n") == source.count(b"\r") == source.count(b"\r\n")
 
 
 def test_a_mail_names_its_key(post):
     post.mailer.send("order-placed:orders/7:1:0", MAIL)
 
-    (mail,) = post.arrived()
+    (mail,) = map(read, post.arrived())
     assert mail["X-Trefoil-Key"] == "order-placed:orders/7:1:0"
     assert mail["Message-ID"] == "<order-placed%3Aorders%2F7%3A1%3A0@example.com>"
 
@@ -110,7 +113,7 @@ def test_a_mail_names_its_key(post):
 def test_no_key_breaks_a_header(post, key):
     post.mailer.send(key, MAIL)
 
-    (mail,) = post.arrived()
+    (mail,) = map(read, post.arrived())
     assert mail.defects == []
     assert mail["Bcc"] is None
     assert mail["To"] == MAIL.to
@@ -143,7 +146,7 @@ def test_a_line_break_in_a_header_is_refused(post, line_break):
 
 
 @pytest.mark.parametrize(
-    "to", ["", "ada", "a@b@c", "ada,eve@example.com", "ada(eve)@example.com", "<ada@example.com>", f"{'a' * 250}@b.c"]
+    "to", ["", "ada", "a@b@c", "ada,eve@example.com", "ada(eve)@example.com", "<ada@example.com>", f"{'a' * 251}@b.c"]
 )
 def test_an_address_that_is_not_one_plain_mailbox_is_refused(post, to):
     with pytest.raises(RuleViolation, match="not one plain mailbox"):

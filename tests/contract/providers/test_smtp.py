@@ -69,7 +69,8 @@ LOGIN = {"username": "ada", "password": "secret"}
 
 
 def mailer_to(server, **options) -> SmtpMailer:
-    return SmtpMailer("127.0.0.1", server.port, "shop@example.com", **{"timeout": 0.2, **options})
+    timeout = 0.5 if "HANG" in getattr(server, "script", {}).values() else 10
+    return SmtpMailer("127.0.0.1", server.port, "shop@example.com", timeout=timeout, **options)
 
 
 @pytest.mark.parametrize(("verb", "reply"), NOT_ACCEPTED)
@@ -164,7 +165,7 @@ def tls_server(smtp_server, certificate):
     context.load_cert_chain(certificate, certificate.with_name("key.pem"))
 
     def authenticate(server, session, envelope, mechanism, login) -> AuthResult:
-        return AuthResult(success=(login.login, login.password) == (b"ada", b"secret"))
+        return AuthResult(success=(login.login, login.password) == (b"ada", b"secret"), handled=False)
 
     return smtp_server(tls_context=context, require_starttls=True, auth_required=True, authenticator=authenticate)
 
@@ -176,7 +177,7 @@ needs_openssl = pytest.mark.requires(shutil.which("openssl"), install="OpenSSL")
 def test_a_mail_travels_encrypted_after_a_login(tls_server, certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
-    mailer_to(tls_server, timeout=5, starttls=True, **LOGIN).send("welcome:1", MAIL)
+    mailer_to(tls_server, starttls=True, **LOGIN).send("welcome:1", MAIL)
 
     assert len(tls_server.handler.mails) == 1
 
@@ -186,7 +187,7 @@ def test_a_wrong_password_is_not_the_mails_fault(tls_server, certificate, monkey
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
     with pytest.raises(ProviderUnavailable, match="535"):
-        mailer_to(tls_server, timeout=5, starttls=True, **{**LOGIN, "password": "wrong"}).send("welcome:1", MAIL)
+        mailer_to(tls_server, starttls=True, **{**LOGIN, "password": "wrong"}).send("welcome:1", MAIL)
 
     assert tls_server.handler.mails == []
 
@@ -194,7 +195,7 @@ def test_a_wrong_password_is_not_the_mails_fault(tls_server, certificate, monkey
 @needs_openssl
 def test_a_server_with_an_unknown_certificate_gets_no_mail(tls_server):
     with pytest.raises(ProviderUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-        mailer_to(tls_server, timeout=5, starttls=True).send("welcome:1", MAIL)
+        mailer_to(tls_server, starttls=True).send("welcome:1", MAIL)
 
     assert tls_server.handler.mails == []
 

@@ -14,6 +14,7 @@ from tests.support.kernel_fakes import (
     NOW,
     Add,
     Added,
+    FailingStore,
     RacingStore,
     Tally,
     World,
@@ -266,15 +267,10 @@ def test_of_two_workers_with_copies_one_has_the_effect():
 
 
 def test_a_claim_that_could_not_be_made_leaves_the_effect_alone():
-    class Unavailable(MemoryStore):
-        """Never answers an append."""
+    printer, store = Printer(), FailingStore()
+    store.append_error = StoreUnavailable("no answer")
 
-        def append(self, commit: Any) -> None:
-            raise StoreUnavailable(f"no answer to version {commit.version}")
-
-    printer = Printer()
-
-    (outcome,) = printing(printer, Unavailable()).receive(delivery(Add(3)))
+    (outcome,) = printing(printer, store).receive(delivery(Add(3)))
 
     assert isinstance(outcome, Retry)
     assert reason(outcome) == "StoreUnavailable"

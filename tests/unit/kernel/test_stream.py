@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -246,6 +246,7 @@ def test_what_was_forgotten_before_stays_forgotten():
     assert snapshot.forgotten_until == 7.0
 
 
+@settings(max_examples=50)
 @given(st.lists(st.lists(st.integers(0, 9), max_size=5), max_size=12), st.integers(1, 4))
 def test_a_loaded_stream_is_what_it_was_when_it_was_written(groups, memory):
     service = tally_service(limits=Limits(memory=memory))

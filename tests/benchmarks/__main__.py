@@ -1,0 +1,56 @@
+"""`python -m tests.benchmarks`: measure, show tables, write a JSON file."""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.benchmarks import growth, imports, kernel, sqlite_flow
+from tests.benchmarks.measure import FULL, QUICK, Benchmark, Table
+from tests.benchmarks.report import as_json, machine, show
+
+CACHE = Path(__file__).parents[2] / ".cache"
+BENCHMARKS: dict[str, Benchmark] = {
+    "kernel": kernel.measure,
+    "sqlite": sqlite_flow.measure,
+    "imports": imports.measure,
+    "growth": growth.measure,
+}
+
+
+def main() -> None:
+    """Run what is asked for; the databases lie in a folder that is removed in the end."""
+    arguments = _arguments()
+    console = Console()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=arguments.folder))
+    try:
+        found = machine(folder)
+        console.print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items()), style="dim")
+        tables: list[Table] = []
+        for name in arguments.only or BENCHMARKS:
+            with console.status(f"measuring: {name}"):
+                measured = BENCHMARKS[name](QUICK if arguments.quick else FULL, folder)
+            for table in measured:
+                show(console, table)
+            tables += measured
+    finally:
+        shutil.rmtree(folder)
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_bytes(as_json(found, tables))
+    console.print(f"Every sample is in {arguments.json}.", soft_wrap=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure this one; may be given again")
+    parser.add_argument("--quick", action="store_true", help="less of everything: see that it works, in a minute")
+    parser.add_argument("--json", type=Path, default=CACHE / "benchmarks.json", help="where the samples go")
+    parser.add_argument("--folder", type=Path, default=CACHE, help="on the disk to be measured; it is left as it was")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
