@@ -3,14 +3,18 @@
 WAL lets readers go on beside the one writer; `synchronous=FULL` makes a commit survive a power cut (sqlite.org/wal).
 """
 
+import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from shared.kernel.errors import ConfigurationError, StoreUnavailable
 
+_WAL_ATTEMPTS = 100
+_WAL_WAIT = 0.02  # seconds
 LAYOUT = 1
 """Kept in `user_version`; a file of another layout is refused rather than guessed at."""
 
@@ -31,8 +35,8 @@ create table timers (
     body blob not null);
 create index timers_by_due on timers (due);
 create table dead (
-    number integer primary key, service text not null, reason text not null, error text not null, text text not null,
-    handler text not null, attempts integer not null, first real not null, last real not null,
+    number integer primary key autoincrement, service text not null, reason text not null, error text not null,
+    text text not null, handler text not null, attempts integer not null, first real not null, last real not null,
     body blob not null, attributes text);
 create table paused (service text primary key) without rowid;
 create table workers (pid integer primary key);
@@ -59,6 +63,8 @@ class Database:
             self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from error
+        if not os.access(path, os.W_OK):
+            raise _unusable(path, PermissionError("it may not be written"))
 
     def _prepare(self) -> None:
         run = self._connection.execute
@@ -67,11 +73,20 @@ class Database:
             raise ConfigurationError(
                 f"'{self.path}' has layout {layout}; this version reads {LAYOUT}: use another --data"
             )
-        run("pragma journal_mode=wal")
+        self._switch_to_wal()
         run("pragma synchronous=full")
         run("pragma cache_size=-65536")  # 64 MiB
         if layout == 0:
             self._create()
+
+    def _switch_to_wal(self) -> None:
+        # SQLite doesn't wait for this lock by itself when several processes open a new file at once.
+        for _ in range(_WAL_ATTEMPTS):
+            with suppress(sqlite3.OperationalError):
+                self._connection.execute("pragma journal_mode=wal")
+                return
+            time.sleep(_WAL_WAIT)
+        self._connection.execute("pragma journal_mode=wal")
 
     def _create(self) -> None:
         run = self._connection.execute
@@ -124,6 +139,9 @@ class Database:
             raise
         except sqlite3.Error as error:
             raise self._fail(error) from error
+        except BaseException as error:
+            self._fail(error)
+            raise
 
     @contextmanager
     def unit_of_work(self) -> Iterator[None]:
@@ -154,7 +172,7 @@ class Database:
         if self._connection.in_transaction:
             self._connection.execute("rollback")
 
-    def _fail(self, error: sqlite3.Error) -> StoreUnavailable:
+    def _fail(self, error: BaseException) -> StoreUnavailable:
         failure = StoreUnavailable(f"the database '{self.path}' did not take it: {error}{_remedy(error)}")
         if self._joined:
             self._failure = failure
@@ -164,7 +182,7 @@ class Database:
         return failure
 
 
-def _remedy(error: sqlite3.Error) -> str:
+def _remedy(error: BaseException) -> str:
     text = str(error)
     if "full" in text:
         return "; free some space and start again, nothing was lost"
@@ -176,4 +194,5 @@ def _remedy(error: sqlite3.Error) -> str:
 def _unusable(path: Path, error: Exception) -> ConfigurationError:
     if "not a database" in str(error):
         return ConfigurationError(f"'{path}' is not a Trefoil database; name another folder with --data")
-    return ConfigurationError(f"'{path}' can't be opened: {error}{_remedy(sqlite3.Error(str(error)))}")
+    remedy = _remedy(error) or "; name another folder with --data"
+    return ConfigurationError(f"'{path}' can't be opened: {error}{remedy}")

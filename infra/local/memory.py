@@ -163,8 +163,8 @@ class MemoryBroker:
     def replay(self, letter: Parked) -> None:
         """See DeadLetters."""
         with self._lock:
-            self._insert(letter.service, letter.body, addressed=True)
-            self.drop(letter)
+            if self._parked[letter.service].pop(letter.id, None):
+                self._insert(letter.service, letter.body, addressed=True)
 
     def drop(self, letter: Parked) -> None:
         """See DeadLetters."""

@@ -7,6 +7,8 @@ from infra.local.database import Database
 from shared.kernel.commit import Commit, decode_commit, encode_commit
 from shared.kernel.errors import ConcurrencyConflict
 
+_NO_BOUND = 2**62
+
 
 class SqliteStore:
     """Commits in a table."""
@@ -26,7 +28,7 @@ class SqliteStore:
     def read(self, stream: str, before: int | None = None) -> Iterator[Commit]:
         """See Store."""
         query = "select body from commits where stream = ? and version < ? order by version desc"
-        for (body,) in self._database.read(query, (stream, before or 2**62)):
+        for (body,) in self._database.read(query, (stream, _NO_BOUND if before is None else before)):
             yield decode_commit(body)
 
     def streams(self, service: str) -> Iterator[str]:

@@ -50,7 +50,7 @@ def decode(body: bytes, attributes: Mapping[str, str] | None = None) -> Envelope
         if attributes and "ce-id" in attributes:
             return _checked(_lax_decoder.decode(_structured(body, attributes)))
         return _checked(_decoder.decode(body))
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise MalformedMessage(f"not a CloudEvent: {error}") from error
 
 
@@ -58,7 +58,7 @@ def _structured(body: bytes, headers: Mapping[str, str]) -> bytes:
     # HTTP binding 3.1: attributes are percent-encoded headers with a ce- prefix, the content type describes the body.
     fields: dict[str, object] = {name[3:]: unquote(text) for name, text in headers.items() if name.startswith("ce-")}
     fields["datacontenttype"] = headers.get("content-type", "application/json")
-    fields["data"] = msgspec.Raw(body)
+    fields["data"] = msgspec.json.decode(body, type=msgspec.Raw)  # one JSON value, and nothing after it
     return _encoder.encode(fields)
 
 

@@ -11,6 +11,7 @@ GROUP_LIMIT = 100
 """Messages that may share a commit."""
 
 _OVERHEAD = 160  # bytes a handled entry or a message's place takes, but for its ids and body; JSON, measured generously
+_ESCAPED = 6  # bytes a character of an id takes at worst: JSON writes control characters as \u0001
 
 
 class Draft:
@@ -78,4 +79,4 @@ class Draft:
 
 def _size(handled: Handled, emitting: Emitting) -> int:
     ids = len(handled.source) + len(handled.id)
-    return ids + emitting.size + _OVERHEAD * (1 + len(emitting.stored))
+    return _ESCAPED * ids + emitting.size + _OVERHEAD * (1 + len(emitting.stored))

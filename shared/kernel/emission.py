@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from shared.kernel.codec import SUBJECT, encode, read_own
 from shared.kernel.commit import Emitted
+from shared.kernel.errors import PayloadMismatch
 from shared.kernel.message import About, After, Emission, Envelope, Payload
 from shared.kernel.ports import Outgoing, Timer
 from shared.kernel.service import Service
+
+_json = msgspec.json.Encoder()
 
 
 class Emitting:
@@ -33,6 +35,7 @@ class Emitter:
         self._service = service
         self._source = service.source
         self._types = {payload: (str(payload.message_type), payload.message_type.private) for payload in service.emits}
+        self._vocabulary = service.outgoing()
 
     def emit(  # noqa: PLR0913 - what an id and an envelope are made of
         self,
@@ -59,8 +62,8 @@ class Emitter:
                 else _unwrap(emission, cause.subject, now)
             )
             type_, private = self._declared(payload)
-            # The payload is encoded in place, in the same pass; `data` is Raw only for those who read.
-            data: Any = payload
+            data = msgspec.Raw(_json.encode(payload))
+            self._check(type_, data)
             envelope = Envelope(
                 specversion="1.0",
                 id=f"{stream}:{version}:{index}",
@@ -83,12 +86,24 @@ class Emitter:
                 emitting.sent.append(self._sent(envelope, body, due))
         return emitting
 
+    def _check(self, type_: str, data: msgspec.Raw) -> None:
+        # A payload that its own service can't read back would close the stream for good.
+        try:
+            self._vocabulary.read(type_, data)
+        except PayloadMismatch as error:
+            raise TypeError(
+                f"a handler of service '{self._service.name}' returned what can't be read back: {error}"
+            ) from None
+
     def _declared(self, payload: Payload) -> tuple[str, bool]:
         try:
             return self._types[type(payload)]
         except KeyError:
             name = self._service.name
-            raise TypeError(f"service '{name}' returned {payload!r:.200}, which its `emits` doesn't list") from None
+            kind = type(payload).__qualname__
+            raise TypeError(
+                f"a handler of service '{name}' returned a {kind}, which the service's `emits` don't list"
+            ) from None
 
     def stored(self, message: Emitted) -> Outgoing | Timer | None:
         """A message of an earlier commit, to be sent again; None when it is private."""
@@ -112,5 +127,5 @@ def _unwrap(emission: Emission, subject: str, now: float) -> tuple[str, float | 
     if isinstance(emission, After):
         due, emission = now + emission.delay, emission.data
     if not isinstance(emission, Payload):
-        raise TypeError(f"a handler returned {emission!r:.200}, which is not a message")
+        raise TypeError(f"a handler returned a {type(emission).__qualname__}, which is not a message")
     return subject, due, emission

@@ -64,8 +64,12 @@ class Group:
 
     def plan(self) -> None:
         """Handle each record on what its predecessors left behind; nothing is written yet."""
-        if self._view is not None:
+        if self._view is None:
+            return
+        try:
             self._plan(self._view)
+        except Exception as error:  # noqa: BLE001 - as in load
+            self._give_up(error)
 
     def commit(self) -> None:
         """Append what was planned, then let the verdicts count; plan anew when somebody else was first."""
@@ -150,9 +154,13 @@ class Group:
 
     def _place(self, record: Record, view: View, draft: Draft, planned: dict[tuple[str, str], Record]) -> None:
         handled = record.handled
-        known = view.find(self._context.store, (handled.source, handled.id), handled.time)
+        key = (handled.source, handled.id)
+        if (twin := planned.get(key)) is not None:
+            self._join(record, twin)
+            return
+        known = view.find(self._context.store, key, handled.time)
         if known is not None and (known.claimed is None or not record.claimed):
-            self._repeat(record, known, planned)
+            self._repeat(record, known)
             return
         try:
             answer = self._answer(record, view)
@@ -161,21 +169,21 @@ class Group:
                 draft.release(handled.key)
             raise
         record.sent = draft.add(handled, record.envelope, answer)
-        planned[handled.source, handled.id] = record
+        planned[key] = record
 
-    def _repeat(self, record: Record, known: Remembered, planned: dict[tuple[str, str], Record]) -> None:
+    def _join(self, record: Record, twin: Record) -> None:
+        """Another delivery of a message that this very plan answers: it shares what the first one causes."""
+        _check_digest(record, twin.handled.digest)
+        record.sent = twin.sent
+
+    def _repeat(self, record: Record, known: Remembered) -> None:
         """Handled before: publish again what it caused, because the crash may have come before it went out."""
-        if known.digest != record.handled.digest:
-            raise IdReused(f"id '{known.id}' of source '{known.source}' was used before for another content")
+        _check_digest(record, known.digest)
         if known.claimed is not None:
             self._check_claim(known.claimed)
-        twin = planned.get(known.key)
-        if twin is not None:
-            record.sent = twin.sent
-        else:
-            commit = commit_at(self._context.store, self._stream, known.version)
-            again = (self._context.emitter.stored(message) for message in commit.caused_by(known.key))
-            record.sent = [message for message in again if message is not None]
+        commit = commit_at(self._context.store, self._stream, known.version)
+        again = (self._context.emitter.stored(message) for message in commit.caused_by(known.key))
+        record.sent = [message for message in again if message is not None]
 
     def _check_claim(self, claimed: float) -> None:
         limit = self._context.service.limits.handler_seconds
@@ -248,3 +256,8 @@ class Group:
         self._context.store.append(commit)
         view.remember((), commit.claims, (), commit.version, now)
         view.version = commit.version
+
+
+def _check_digest(record: Record, digest: str) -> None:
+    if record.handled.digest != digest:
+        raise IdReused(f"id '{record.handled.id}' of source '{record.handled.source}' was used for another content")

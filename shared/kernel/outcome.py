@@ -56,11 +56,11 @@ IGNORED = Ignored()
 
 def failure(error: BaseException, handler: str, reason: str | None = None) -> Failure:
     """Describe an error for a person; a bug brings the end of its traceback along."""
-    text = str(error)
-    if not isinstance(error, TrefoilError):
-        text = "".join(traceback.format_exception(error))
-    # The end of a traceback says most; the start of a sentence does.
-    kept = text.encode()[-TEXT_LIMIT:] if not isinstance(error, TrefoilError) else text.encode()[:TEXT_LIMIT]
+    if isinstance(error, TrefoilError):
+        kept = str(error).encode(errors="backslashreplace")[:TEXT_LIMIT]
+    else:
+        # The end of a traceback says most.
+        kept = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")[-TEXT_LIMIT:]
     kind = type(error).__name__
     return Failure(reason or kind, kind, kept.decode(errors="ignore"), handler)
 

@@ -64,14 +64,12 @@ class Service(Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"service name '{self.name}' is not 1 to 20 characters of a-z and _")
         if self.at_most_once and self.provider is None:
             raise ConfigurationError(f"service '{self.name}' is at_most_once but names no provider")
+        self.incoming()
+        self.outgoing()
         for payload in self.emits:
-            if payload.message_type.service not in (self.name, *self._spoken_to()):
-                raise ConfigurationError(
-                    f"service '{self.name}' emits the event {payload.message_type}, which is another service's to tell"
-                )
-
-    def _spoken_to(self) -> Iterable[str]:
-        return (p.message_type.service for p in self.emits if p.message_type.kind == "command")
+            named = payload.message_type
+            if named.kind == "event" and named.service != self.name:
+                raise ConfigurationError(f"service '{self.name}' emits the event {named}, which is another's to tell")
 
     @property
     def source(self) -> str:

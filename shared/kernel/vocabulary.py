@@ -1,5 +1,6 @@
 """The message types that this code can read, in every version (Enterprise Integration Patterns, "Format Indicator")."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ class Vocabulary:
         self._readers[str(named)] = _reader(payload)
         convert: Callable[[Payload], Payload] = _same
         while upcast := payload.upcast:
+            _check_upcast(payload, upcast.older)
             convert = _chain(upcast.convert, convert)
             payload = upcast.older
             self._readers[str(payload.message_type)] = _chain(_reader(payload), convert)
@@ -60,8 +62,8 @@ class Vocabulary:
             raise self._unreadable(type_)
         try:
             return reader(data)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise PayloadMismatch(f"the payload does not fit {type_}: {error}") from error
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            raise PayloadMismatch(f"the payload does not fit {type_}: {_without_values(error)}") from None
 
     def _unreadable(self, type_: str) -> UnknownType | UnknownVersion:
         try:
@@ -74,6 +76,19 @@ class Vocabulary:
         if version > newest:
             return UnknownVersion(f"'{type_}' is newer than this code, which knows v{newest}")
         return UnknownType(f"'{type_}' is older than this code can read: no upcast leads from it")
+
+
+def _check_upcast(newer: type[Payload], older: type[Payload]) -> None:
+    new, old = newer.message_type, getattr(older, "message_type", None)
+    if old is None or old.name != new.name or old.version >= new.version:
+        raise ConfigurationError(
+            f"{new} is read from {old or older.__qualname__}, which is not an earlier version of it"
+        )
+
+
+def _without_values(error: Exception) -> str:
+    """An error's text for logs: msgspec quotes values that are none of those allowed, and a value may be a secret."""
+    return re.sub(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", r"\1\2", str(error), flags=re.DOTALL)
 
 
 def _reader(payload: type[Payload]) -> Reader:

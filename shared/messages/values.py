@@ -24,8 +24,15 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@
 Date = date
 """The business date, ISO 8601: when it happened in the shop, not when a machine handled it."""
 
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
+_TEXT_LIMIT = 200
+
+Text = Annotated[str, Meta(min_length=1, max_length=_TEXT_LIMIT)]
 """A short text for people."""
+
+
+def as_text(said: str) -> str:
+    """What an outside system said, so that it fits Text: cut, and `(nothing)` where it said nothing."""
+    return said[:_TEXT_LIMIT] or "(nothing)"
 
 
 class Money(Struct, frozen=True):

@@ -18,6 +18,7 @@ from shared.messages.orders import (
 )
 from shared.messages.payments import CapturePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment
 from shared.messages.shipping import DispatchShipment, ShipmentDispatched, ShipmentFailed
+from shared.messages.values import as_text
 from shared.orders.model import PAYMENT_TIMEOUT, Order
 
 
@@ -70,7 +71,7 @@ def compensate_failed_shipment(order: Order, message: Message[ShipmentFailed]) -
     _must_be_placed(order, message)
     if order.status != "paid":
         return []
-    reason = f"shipment failed: {message.data.reason}"
+    reason = as_text(f"shipment failed: {message.data.reason}")
     return _refund(reason) if order.total.amount else [_cancelled(order, reason)]
 
 
@@ -98,7 +99,7 @@ def _refund(reason: str) -> list[Emission]:
 
 
 def _cancelled(order: Order, reason: str) -> OrderCancelled:
-    return OrderCancelled(order.email, order.total, order.date, reason)
+    return OrderCancelled(order.email, order.total, order.date, as_text(reason))
 
 
 def _as_placed(order: Order) -> OrderPlaced:

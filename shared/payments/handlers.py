@@ -6,6 +6,7 @@ from shared.kernel.errors import RuleViolation
 from shared.kernel.message import Emission, Message
 from shared.kernel.service import Limits, Service
 from shared.messages.payments import CapturePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment
+from shared.messages.values import as_text
 from shared.payments.model import Decline, Payment, PaymentGateway
 
 
@@ -16,8 +17,8 @@ def capture_payment(payment: Payment, message: Message[CapturePayment], gateway:
     order, asked = message.subject, message.data
     answer = gateway.capture(f"capture:{order}", order, asked.money)
     if isinstance(answer, Decline):
-        return [PaymentDeclined(answer.reason)]
-    return [PaymentCaptured(asked.money, asked.date, answer.reference)]
+        return [PaymentDeclined(as_text(answer.reason))]
+    return [PaymentCaptured(asked.money, asked.date, as_text(answer.reference))]
 
 
 def refund_payment(payment: Payment, message: Message[RefundPayment], gateway: PaymentGateway) -> Iterable[Emission]:
@@ -28,7 +29,7 @@ def refund_payment(payment: Payment, message: Message[RefundPayment], gateway: P
         raise RuleViolation(f"order '{message.subject}' has no captured payment to refund; it is '{payment.status}'")
     order = message.subject
     receipt = gateway.refund(f"refund:{order}", order, payment.money)
-    return [PaymentRefunded(payment.money, payment.date, receipt.reference)]
+    return [PaymentRefunded(payment.money, payment.date, as_text(receipt.reference))]
 
 
 SERVICE = Service(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from shared.kernel.message import Emission, Message
 from shared.kernel.service import Limits, Service
 from shared.messages.shipping import DispatchShipment, ShipmentDispatched, ShipmentFailed
+from shared.messages.values import as_text
 from shared.shipping.model import Carrier, Refusal, Shipment
 
 
@@ -14,8 +15,8 @@ def dispatch_shipment(shipment: Shipment, message: Message[DispatchShipment], ca
         return []
     answer = carrier.dispatch(f"dispatch:{message.subject}", message.subject)
     if isinstance(answer, Refusal):
-        return [ShipmentFailed(answer.reason)]
-    return [ShipmentDispatched(answer.carrier, answer.tracking_number)]
+        return [ShipmentFailed(as_text(answer.reason))]
+    return [ShipmentDispatched(as_text(answer.carrier), as_text(answer.tracking_number))]
 
 
 SERVICE = Service(

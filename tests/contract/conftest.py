@@ -1,13 +1,19 @@
 """Every contract test runs once for each adapter; what an adapter declares it can't do is skipped with its reason."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from shared.kernel.ports import Store
 from tests.conftest import DOES_NOT_APPLY
 from tests.support.adapters import ADAPTERS, Adapter, Capability, Deployed, deploy
+from tests.support.kernel_fakes import FakeClock
+from tests.support.sqlite import Sqlite, opened
+
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the folder that holds the folders
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,16 +32,26 @@ def adapter(request: pytest.FixtureRequest) -> Adapter:
 
 
 @pytest.fixture
-def deployed(adapter: Adapter, tmp_path: Path) -> Iterator[Deployed]:
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A folder; in memory where there is such a disk, because a killed process does not tell the two apart."""
+    if not os.access(MEMORY_DISK, os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="trefoil-", dir=MEMORY_DISK) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def deployed(adapter: Adapter, place: Path) -> Iterator[Deployed]:
     """The adapter, opened empty; the test owns its clock where that is possible."""
-    with deploy(adapter, tmp_path) as deployed:
+    with deploy(adapter, place) as deployed:
         yield deployed
 
 
 @pytest.fixture
-def in_real_time(adapter: Adapter, tmp_path: Path) -> Iterator[Deployed]:
+def in_real_time(adapter: Adapter, place: Path) -> Iterator[Deployed]:
     """The adapter, opened empty, on the machine's clock, as other processes see it."""
-    with deploy(adapter, tmp_path, real_time=True) as deployed:
+    with deploy(adapter, place, real_time=True) as deployed:
         yield deployed
 
 
@@ -43,3 +59,20 @@ def in_real_time(adapter: Adapter, tmp_path: Path) -> Iterator[Deployed]:
 def store(deployed: Deployed) -> Store:
     """The adapter's store."""
     return deployed.system.store
+
+
+# -- SQLite, taken apart
+
+
+@pytest.fixture
+def sqlite(place: Path) -> Iterator[Sqlite]:
+    """One connection."""
+    with opened(place, FakeClock(), busy_seconds=0.05) as connected:
+        yield connected
+
+
+@pytest.fixture
+def other(sqlite: Sqlite, place: Path) -> Iterator[Sqlite]:
+    """A second connection to the same file, as another worker has it: what it sees is what is in the file."""
+    with opened(place, sqlite.clock, busy_seconds=0.05) as connected:
+        yield connected

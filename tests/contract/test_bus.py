@@ -51,7 +51,10 @@ def test_a_receiver_can_tell_what_was_sent_to_it_alone(deployed):
 
     found = deployed.take(2)
 
-    assert {id_: delivery.addressed for id_, delivery in zip(ids(found), found, strict=True)} == {"m1": False, "m2": True}
+    assert {id_: delivery.addressed for id_, delivery in zip(ids(found), found, strict=True)} == {
+        "m1": False,
+        "m2": True,
+    }
 
 
 def test_one_call_may_mix_events_commands_and_messages_to_one_service(deployed):
@@ -92,7 +95,9 @@ def test_messages_of_the_largest_size_go_out_in_one_call_untouched(deployed):
     assert sorted(delivery.body for delivery in deployed.take(5)) == sorted(each.body for each in sent)
 
 
-@pytest.mark.parametrize("text", ["", "Grüße, 世界", "\N{SPOUTING WHALE}", '"\\/\b\f\n\r\t\0\x7f', " \u2028 \ufeff "], ids=ascii)
+@pytest.mark.parametrize(
+    "text", ["", "Grüße, 世界", "\N{SPOUTING WHALE}", '"\\/\b\f\n\r\t\0\x7f', " \u2028 \ufeff "], ids=ascii
+)
 def test_bytes_arrive_as_they_were_published(deployed, text):
     sent = message("m1", Sold(text))
 

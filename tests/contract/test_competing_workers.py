@@ -1,6 +1,7 @@
 """Several processes over one broker, and any schedule over one: nothing is lost, nothing is held twice."""
 
 from collections import Counter
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -81,7 +82,15 @@ class Wait(Struct, frozen=True):
 
 
 outcomes = st.sampled_from(
-    [DONE, IGNORED, DeadLetter(FAILURE), Retry(0.0, FAILURE), Retry(45.0, FAILURE), Defer(0.0, FAILURE), Defer(5.0, FAILURE)]
+    [
+        DONE,
+        IGNORED,
+        DeadLetter(FAILURE),
+        Retry(0.0, FAILURE),
+        Retry(45.0, FAILURE),
+        Defer(0.0, FAILURE),
+        Defer(5.0, FAILURE),
+    ]
 )
 schedules = st.lists(
     st.builds(Publish, st.integers(1, 3))
@@ -150,11 +159,13 @@ class Books:
 
 
 @pytest.mark.needs("controls_time", "tells_lost_leases", "exact_listing_of_dead_letters")
-def test_under_any_schedule_each_message_is_done_dead_or_waiting_and_never_two_of_them(adapter, tmp_path_factory):
+def test_under_any_schedule_each_message_is_done_dead_or_waiting_and_never_two_of_them(adapter, place):
+    numbers = count()
+
     @settings(max_examples=adapter.examples)
     @given(schedules)
     def check(schedule):
-        with deploy(adapter, tmp_path_factory.mktemp("any")) as deployed:
+        with deploy(adapter, place / str(next(numbers))) as deployed:
             books = Books(deployed)
 
             for step in schedule:

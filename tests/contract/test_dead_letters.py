@@ -61,7 +61,9 @@ def test_a_dead_letter_says_when_its_message_came_and_when_it_was_given_up(deplo
     assert (letter.first - began, letter.last - began) == (0.0, 120.5)
 
 
-@pytest.mark.parametrize("text", ["Grüße, 世界 \N{SPOUTING WHALE}", '"\\\n\t\0', "x" * 5000], ids=["unicode", "escapes", "long"])
+@pytest.mark.parametrize(
+    "text", ["Grüße, 世界 \N{SPOUTING WHALE}", '"\\\n\t\0', "x" * 5000], ids=["unicode", "escapes", "long"]
+)
 def test_a_dead_letter_holds_the_untouched_original(deployed, text):
     original = message("m1", Sold(text))
 
@@ -81,7 +83,9 @@ def test_a_dead_letter_holds_the_original_even_if_it_is_no_message_at_all(deploy
     assert letter.body == body
 
 
-@pytest.mark.parametrize("text", ["", "x" * TEXT_LIMIT, "ü" * (TEXT_LIMIT // 2), 'a "quoted"\nline\\'], ids=["empty", "x", "ü", "lines"])
+@pytest.mark.parametrize(
+    "text", ["", "x" * TEXT_LIMIT, "ü" * (TEXT_LIMIT // 2), 'a "quoted"\nline\\'], ids=["empty", "x", "ü", "lines"]
+)
 def test_a_reason_is_kept_to_the_letter(deployed, text):
     failure = Failure("RuleViolation", "RuleViolation", text, "place_order")
 
@@ -253,7 +257,8 @@ def test_a_dropped_letter_is_gone_for_good(deployed):
 @pytest.mark.parametrize("decide", ["replay", "drop"])
 def test_deciding_on_one_letter_leaves_the_others(deployed, decide):
     park(deployed, *messages(3))
-    letters = {id_: letter for id_, letter in zip(ids(deployed.letters()), deployed.letters(), strict=True)}
+    found = deployed.letters()
+    letters = dict(zip(ids(found), found, strict=True))
 
     getattr(deployed.system.dead_letters, decide)(letters["m2"])
 

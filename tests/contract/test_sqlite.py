@@ -9,28 +9,11 @@ from threading import Timer
 import pytest
 
 from infra.local.database import Database
-from infra.local.wiring import process_is_alive
 from shared.kernel.errors import ConfigurationError, StoreUnavailable
-from shared.kernel.outcome import DONE
 from tests.support import sqlite as there
 from tests.support.contract_catalog import LEDGER, STOCK, ids, message, messages
-from tests.support.kernel_fakes import FakeClock
-from tests.support.processes import run, run_together, run_until_killed, running
+from tests.support.processes import run, run_together, running
 from tests.support.sqlite import FILE, opened
-
-
-@pytest.fixture
-def sqlite(tmp_path):
-    with opened(tmp_path, FakeClock(), busy_seconds=0.05) as opened_:
-        yield opened_
-
-
-@pytest.fixture
-def other(sqlite, tmp_path):
-    """A second connection to the same file, as another worker has it."""
-    with opened(tmp_path, sqlite.clock, busy_seconds=0.05) as opened_:
-        yield opened_
-
 
 # -- the file
 
@@ -42,25 +25,25 @@ def test_a_commit_survives_a_power_cut_and_readers_go_on_beside_the_writer(sqlit
     assert list(sqlite.database.read("pragma synchronous")) == [(full,)]
 
 
-def test_a_folder_that_is_missing_is_made(tmp_path):
-    with opened(tmp_path / "new" / "folder") as sqlite:
+def test_a_folder_that_is_missing_is_made(place):
+    with opened(place / "new" / "folder") as sqlite:
         sqlite.append(1)
 
-    assert (tmp_path / "new" / "folder" / FILE).is_file()
+    assert (place / "new" / "folder" / FILE).is_file()
 
 
-def test_a_file_that_is_opened_again_holds_what_it_held(sqlite, tmp_path):
+def test_a_file_that_is_opened_again_holds_what_it_held(sqlite, place):
     sqlite.append(1)
     sqlite.broker.publish([message("m1")])
     sqlite.database.close()
 
-    with opened(tmp_path, sqlite.clock) as again:
+    with opened(place, sqlite.clock) as again:
         assert again.versions() == [1]
         assert ids(again.broker.lease(STOCK, 10, 60.0)) == ["m1"]
 
 
-def test_workers_that_start_together_on_a_new_folder_all_find_it_ready(tmp_path):
-    folders = [str(tmp_path / str(number)) for number in range(20)]
+def test_workers_that_start_together_on_a_new_folder_all_find_it_ready(place):
+    folders = [str(place / str(number)) for number in range(20)]
 
     troubles = run_together(there.open_each, [[folders, 0.04]] * 4)
 
@@ -86,8 +69,8 @@ def cut_short(path):
 
 
 @pytest.mark.parametrize("spoil", [not_a_database, a_folder, below_a_file, cut_short], ids=lambda spoil: spoil.__name__)
-def test_a_file_that_cannot_be_used_is_named_with_the_remedy(tmp_path, spoil):
-    path = tmp_path / "data" / FILE
+def test_a_file_that_cannot_be_used_is_named_with_the_remedy(place, spoil):
+    path = place / "data" / FILE
     path.parent.mkdir()
     spoil(path)
 
@@ -100,7 +83,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_remedy(tmp_path, spoil):
 @pytest.fixture
 def foreign_folder():
     """A folder that other users can reach; pytest's own are closed to them."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - see above
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
         Path(folder).chmod(0o700)
@@ -127,36 +110,36 @@ def test_a_file_that_may_not_be_written_is_refused_at_the_start(foreign_folder):
 
 
 @pytest.mark.parametrize("layout", [7, -1, 2**31 - 1])
-def test_a_file_of_another_layout_is_refused_and_left_as_it_is(tmp_path, layout):
-    Database(tmp_path / FILE).close()
-    with sqlite3.connect(tmp_path / FILE) as connection:
+def test_a_file_of_another_layout_is_refused_and_left_as_it_is(place, layout):
+    Database(place / FILE).close()
+    with sqlite3.connect(place / FILE) as connection:
         connection.execute(f"pragma user_version={layout}")
     connection.close()
-    before = (tmp_path / FILE).read_bytes()
+    before = (place / FILE).read_bytes()
 
     with pytest.raises(ConfigurationError, match=f"layout {layout}.*--data"):
-        Database(tmp_path / FILE)
+        Database(place / FILE)
 
-    assert (tmp_path / FILE).read_bytes() == before
+    assert (place / FILE).read_bytes() == before
 
 
 # -- locks
 
 
-def test_a_write_that_another_process_blocks_fails_and_says_so(sqlite, tmp_path):
-    with running(there.hold_lock, str(tmp_path)):
+def test_a_write_that_another_process_blocks_fails_and_says_so(sqlite, place):
+    with running(there.hold_lock, str(place)):
         for write in (lambda: sqlite.append(1), lambda: sqlite.broker.publish([message("m1")])):
-            with pytest.raises(StoreUnavailable, match=f"'{tmp_path / FILE}'.*locked.*another process holds it"):
+            with pytest.raises(StoreUnavailable, match=f"'{place / FILE}'.*locked.*another process holds it"):
                 write()
 
     sqlite.append(1)
     assert sqlite.versions() == [1]
 
 
-def test_reads_go_on_while_another_process_writes(sqlite, tmp_path):
+def test_reads_go_on_while_another_process_writes(sqlite, place):
     sqlite.append(1)
 
-    with running(there.hold_lock, str(tmp_path)):
+    with running(there.hold_lock, str(place)):
         assert sqlite.versions() == [1]
         assert list(sqlite.broker.parked(STOCK)) == []
         assert sqlite.broker.lease(STOCK, 10, 60.0) == []
@@ -173,8 +156,8 @@ def test_a_write_goes_on_while_another_process_reads(sqlite, other):
     assert [commit.version for commit in reading] == [1]
 
 
-def test_a_short_lock_is_waited_out(sqlite, tmp_path):
-    with opened(tmp_path, busy_seconds=10.0) as patient, sqlite.database.unit_of_work():
+def test_a_short_lock_is_waited_out(sqlite, place):
+    with opened(place, busy_seconds=10.0) as patient, sqlite.database.unit_of_work():
         sqlite.append(1)
         soon = Timer(0.1, sqlite.store.flush)
         soon.start()
@@ -230,88 +213,9 @@ def test_a_batch_that_does_not_fit_on_the_disk_is_published_to_nobody(sqlite):
     assert sqlite.broker.lease(STOCK, 1000, 60.0) == sqlite.broker.lease(LEDGER, 1000, 60.0) == []
 
 
-def test_a_file_that_the_system_lets_grow_no_further_keeps_every_confirmed_commit(sqlite, tmp_path):
-    confirmed, trouble = run(there.append_until_the_file_may_not_grow, str(tmp_path), 200_000)
+def test_a_file_that_the_system_lets_grow_no_further_keeps_every_confirmed_commit(sqlite, place):
+    confirmed, trouble = run(there.append_until_the_file_may_not_grow, str(place), 200_000)
 
-    assert (confirmed > 0, str(tmp_path / FILE) in trouble) == (True, True)
+    assert (confirmed > 0, str(place / FILE) in trouble) == (True, True)
     assert sqlite.versions() == list(range(1, confirmed + 1))
     assert list(sqlite.database.read("pragma integrity_check")) == [("ok",)]
-
-
-# -- workers that died
-
-
-def test_what_a_killed_worker_had_leased_is_free_as_soon_as_somebody_notices(tmp_path):
-    with opened(tmp_path) as sqlite:
-        sqlite.broker.publish([message("m1")])
-        run_until_killed(there.enlist_lease_and_die, str(tmp_path))
-        before = sqlite.broker.lease(STOCK, 1, 60.0)
-
-        sqlite.broker.free_leases_of_the_dead(process_is_alive)
-
-        (delivery,) = sqlite.broker.lease(STOCK, 1, 60.0)
-        assert (before, delivery.attempts) == ([], 2)
-
-
-def test_the_leases_of_living_workers_are_theirs(sqlite, other):
-    other.broker.enlist(os.getpid())
-    sqlite.broker.publish([message("m1")])
-    (delivery,) = other.broker.lease(STOCK, 1, 60.0)
-
-    sqlite.broker.free_leases_of_the_dead(process_is_alive)
-
-    assert sqlite.broker.lease(STOCK, 1, 60.0) == []
-    other.broker.settle(STOCK, [(delivery, DONE)])
-    sqlite.clock.sleep(60.0)
-    assert sqlite.broker.lease(STOCK, 1, 60.0) == []
-
-
-def test_only_the_leases_of_the_dead_are_freed(sqlite, other):
-    sqlite.broker.enlist(1001)
-    other.broker.enlist(1002)
-    sqlite.broker.publish(messages(2))
-    sqlite.broker.lease(STOCK, 1, 60.0)
-    other.broker.lease(STOCK, 1, 60.0)
-
-    sqlite.broker.free_leases_of_the_dead(lambda pid: pid != 1001)
-
-    assert ids(sqlite.broker.lease(STOCK, 2, 60.0)) == ["m1"]
-
-
-def test_a_worker_that_retires_gives_back_what_it_holds(sqlite, other):
-    sqlite.broker.enlist(1001)
-    sqlite.broker.publish([message("m1")])
-    sqlite.broker.lease(STOCK, 1, 60.0)
-
-    sqlite.broker.retire(1001)
-
-    assert ids(other.broker.lease(STOCK, 1, 60.0)) == ["m1"]
-
-
-def test_a_settlement_after_a_lease_was_freed_leaves_the_message_to_its_new_holder(sqlite, other):
-    sqlite.broker.enlist(1001)
-    sqlite.broker.publish([message("m1")])
-    (lost,) = sqlite.broker.lease(STOCK, 1, 60.0)
-    other.broker.retire(1001)
-    sqlite.clock.sleep(1.0)
-    other.broker.lease(STOCK, 1, 60.0)
-
-    sqlite.broker.settle(STOCK, [(lost, DONE)])
-
-    sqlite.clock.sleep(60.0)
-    assert ids(other.broker.lease(STOCK, 1, 60.0)) == ["m1"]
-
-
-def test_a_system_is_idle_when_no_channel_holds_anything_that_will_be_delivered(sqlite):
-    broker = sqlite.broker
-    assert broker.idle()
-
-    broker.publish([message("m1", to=STOCK), message("m2", to=LEDGER)])
-    (delivery,) = broker.lease(STOCK, 1, 60.0)
-    assert not broker.idle()
-
-    broker.pause(LEDGER)
-    assert not broker.idle()  # m1 is being handled
-
-    broker.settle(STOCK, [(delivery, DONE)])
-    assert broker.idle()

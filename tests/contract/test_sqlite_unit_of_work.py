@@ -4,12 +4,11 @@ import time
 
 import pytest
 
-from shared.kernel.errors import ConcurrencyConflict, StoreUnavailable
-from shared.kernel.outcome import DONE, DeadLetter
+from shared.kernel.errors import ConcurrencyConflict
+from shared.kernel.outcome import DeadLetter
 from shared.kernel.ports import Timer
 from tests.support import sqlite as there
 from tests.support.contract_catalog import FAILURE, LEDGER, STOCK, ids, message
-from tests.support.kernel_fakes import FakeClock
 from tests.support.processes import run_until_killed
 from tests.support.sqlite import opened
 
@@ -19,36 +18,12 @@ class Crash(Exception):
 
 
 @pytest.fixture
-def sqlite(tmp_path):
-    with opened(tmp_path, FakeClock(), busy_seconds=0.05) as opened_:
-        yield opened_
-
-
-@pytest.fixture
-def other(sqlite, tmp_path):
-    """A second connection to the same file: what it sees is what is in the file."""
-    with opened(tmp_path, sqlite.clock, busy_seconds=0.05) as opened_:
-        yield opened_
-
-
-@pytest.fixture
 def unit(sqlite):
     return sqlite.database.unit_of_work
 
 
 def leased(sqlite, service=STOCK):
     return sqlite.broker.lease(service, 10, 60.0)
-
-
-def fail(sqlite, *, swallow=True):
-    """A write that fails: there is no room for it."""
-    sqlite.leave_room_for(0)
-    try:
-        sqlite.append(1, "x" * 50_000)
-    except StoreUnavailable:
-        if not swallow:
-            raise
-    sqlite.leave_room_for(1000)
 
 
 # -- all of it
@@ -99,11 +74,11 @@ def test_units_may_follow_one_another_even_if_they_do_nothing(sqlite, other, uni
 
 
 @pytest.mark.parametrize("step", ["append", "publish", "settle"])
-def test_a_process_that_is_killed_in_a_unit_leaves_everything_as_it_was(tmp_path, step):
-    with opened(tmp_path) as sqlite:
+def test_a_process_that_is_killed_in_a_unit_leaves_everything_as_it_was(place, step):
+    with opened(place) as sqlite:
         sqlite.broker.publish([message("m1", to=STOCK)])
 
-        run_until_killed(there.die_after, str(tmp_path), step)
+        run_until_killed(there.die_after, str(place), step)
 
         time.sleep(0.05)  # the lease
         assert (sqlite.versions(), leased(sqlite, LEDGER)) == ([], [])
@@ -172,8 +147,8 @@ def test_work_goes_on_after_a_unit_that_was_taken_back(sqlite, other, unit):
 # -- flush and lease count at once
 
 
-def test_what_was_flushed_outlives_a_process_that_is_killed_and_what_came_after_does_not(sqlite, tmp_path):
-    run_until_killed(there.die_after_flush, str(tmp_path))
+def test_what_was_flushed_outlives_a_process_that_is_killed_and_what_came_after_does_not(sqlite, place):
+    run_until_killed(there.die_after_flush, str(place))
 
     assert sqlite.versions() == [1, 2]
 
@@ -205,102 +180,6 @@ def test_a_lease_that_finds_nothing_makes_what_came_before_it_count_too(sqlite, 
         leased(sqlite)
 
         assert other.versions() == [1]
-
-
-# -- a write that failed
-
-
-later = pytest.mark.parametrize(
-    "attempt",
-    [
-        lambda sqlite: sqlite.append(1),
-        lambda sqlite: sqlite.versions(),
-        lambda sqlite: sqlite.broker.publish([message("m2", to=LEDGER)]),
-        lambda sqlite: sqlite.broker.settle(STOCK, []),
-        lambda sqlite: sqlite.broker.set([Timer(1.0, message("t1", to=STOCK))]),
-        lambda sqlite: leased(sqlite),
-        lambda sqlite: sqlite.store.flush(),
-    ],
-    ids=["append", "read", "publish", "settle", "set a timer", "lease", "flush"],
-)
-
-
-@later
-def test_after_a_write_failed_nothing_more_counts_in_its_unit(sqlite, other, unit, attempt):
-    """Whoever caught the error must not go on as if what came before it were still there."""
-
-    def handle():
-        with unit():
-            sqlite.broker.publish([message("m1", to=LEDGER)])
-            fail(sqlite)
-            with pytest.raises(StoreUnavailable, match="full"):
-                attempt(sqlite)
-
-    with pytest.raises(StoreUnavailable, match="full"):
-        handle()
-
-    assert (other.versions(), leased(other, LEDGER), other.broker.due(2.0, 10)) == ([], [], [])
-
-
-def test_a_message_is_not_settled_when_its_commit_was_rolled_back(sqlite, other, unit):
-    sqlite.broker.publish([message("m1", to=STOCK)])
-
-    def handle():
-        with unit():
-            (delivery,) = leased(sqlite)
-            fail(sqlite)
-            sqlite.broker.settle(STOCK, [(delivery, DONE)])
-
-    with pytest.raises(StoreUnavailable):
-        handle()
-
-    sqlite.clock.sleep(60.0)
-    assert ids(leased(other)) == ["m1"]
-
-
-def test_the_next_unit_starts_afresh(sqlite, other, unit):
-    def handle():
-        with unit():
-            fail(sqlite, swallow=False)
-
-    with pytest.raises(StoreUnavailable):
-        handle()
-    sqlite.leave_room_for(1000)
-
-    with unit():
-        sqlite.append(1)
-
-    assert other.versions() == [1]
-
-
-def test_whoever_recovers_within_a_unit_may_go_on_without_what_was_lost(sqlite, other, unit):
-    with unit():
-        sqlite.append(1)
-        fail_at_two = pytest.raises(StoreUnavailable)
-        sqlite.leave_room_for(0)
-        with fail_at_two:
-            sqlite.append(2, "x" * 50_000)
-
-        sqlite.database.recover()
-        sqlite.leave_room_for(1000)
-        sqlite.append(1, "again")
-
-    assert other.versions() == [1]
-
-
-def test_a_write_that_was_locked_out_fails_its_unit(sqlite, other, unit):
-    def handle():
-        with unit():
-            sqlite.versions()
-            with other.database.unit_of_work():
-                other.append(1)
-                with pytest.raises(StoreUnavailable, match="another process holds it"):
-                    sqlite.broker.publish([message("m1", to=LEDGER)])
-
-    with pytest.raises(StoreUnavailable, match="another process holds it"):
-        handle()
-
-    assert (sqlite.versions(), leased(sqlite, LEDGER)) == ([1], [])
 
 
 # -- others meanwhile

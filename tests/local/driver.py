@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "functions" / "local" / "samples"
 COMMAND = (sys.executable, "-m", "functions.local")
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 """Seconds, after which what should have happened is an error."""
 
 
@@ -60,10 +60,12 @@ def trefoil(*arguments: str | Path, stdin: bytes = b"") -> Finished:
     return Finished(code, out, err)
 
 
-def trefoil_process(*arguments: str | Path, stdin: bytes = b"", prefix: Sequence[str] = ()) -> Finished:
-    """Run a command in a process of its own, perhaps under a tool that restricts it."""
-    command = [*prefix, *COMMAND, *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT, timeout=_PATIENCE, check=False)
+def trefoil_process(
+    *arguments: str | Path, stdin: bytes = b"", command: Sequence[str] = COMMAND, patience: float = _PATIENCE
+) -> Finished:
+    """Run a command in a process of its own, perhaps by way of another `command` that restricts it."""
+    line = [*command, *map(str, arguments)]
+    done = subprocess.run(line, input=stdin, capture_output=True, cwd=ROOT, timeout=patience, check=False)
     return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

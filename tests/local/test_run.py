@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.driver import SAMPLES, Shop, cancel, lines, place, reading, register, trefoil, trefoil_process
+from shared.catalog import CATALOG
+from tests.local.driver import SAMPLES, Shop, cancel, lines, place, reading, register, trefoil
 
 COUNT = 50
 COUNTS = {"users", "readings", "mails", "alerts", "dead_letters", "waiting", "sent", "refused", "messages"}
@@ -225,7 +226,7 @@ def test_a_file_that_does_not_exist_is_an_error_of_usage(shop, tmp_path, option)
 
 
 def test_a_person_is_told_the_summary_the_rate_and_what_to_type_next(shop, files, cents):
-    done = shop("run", "--orders", files["orders"], "--readings", files["readings"])
+    done = shop("run", "--orders", files["orders"], "--readings", files["readings"], "--workers", "1")
 
     rows = dict(re.findall(r"│ ([a-z ]+?) +│ ([^│]+?) +│", done.out))
     assert done.code == 0
@@ -248,7 +249,7 @@ def test_the_progress_shows_what_is_done_and_how_fast(shop, files):
 
 def test_every_command_that_is_suggested_works(shop, files, monkeypatch):
     monkeypatch.setenv("TREFOIL_CARRIER_FAILURE_RATE", "0.5")
-    done = shop("run", "--orders", files["orders"])
+    done = shop("run", "--orders", files["orders"], "--workers", "1")
     suggested = re.findall(r"^  trefoil (.+?)  ", done.out, re.MULTILINE)
 
     results = {command: trefoil(*command.split()) for command in suggested}
@@ -265,105 +266,6 @@ def test_the_first_suggestion_after_a_dead_letter_is_to_look_at_it(shop, tmp_pat
     assert f"trefoil dead list --data {shop.folder}" in done.out
 
 
-# -- the whole sample
-
-
-def test_without_files_a_run_uses_the_samples(shop, monkeypatch):
-    for name in ("TREFOIL_PAYMENT_DECLINE_RATE", "TREFOIL_CARRIER_FAILURE_RATE", "TREFOIL_CARRIER_UNDELIVERABLE_RATE"):
-        monkeypatch.delenv(name)
-
-    summary = trefoil_process("run", "--data", shop.folder, "--json").json
-
-    money = summary["money"]["USD"]
-    assert summary["orders"] == {"placed": 6919, "fulfilled": 6572, "cancelled": 347, "open": 0}
-    assert money["placed"] == 24_409_194
-    assert money["captured"] == money["fulfilled"] + money["refunded"]
-    assert (summary["users"], summary["readings"], summary["waiting"]) == (2_357, 8_759, 0)
-    assert (summary["dead_letters"], summary["sent"]) == (0, 6_919 + 2_357 + 8_759)
-
-
-# -- providers, as the environment sets them
-
-
-def test_a_gateway_that_declines_everything_cancels_every_order_that_costs_something(shop, monkeypatch):
-    monkeypatch.setenv("TREFOIL_PAYMENT_DECLINE_RATE", "1")
-
-    shop.handle(place("a"), place("b"), place("free", 0))
-
-    status = shop.status()
-    assert status["orders"] == {"placed": 3, "fulfilled": 1, "cancelled": 2, "open": 0}
-    assert status["money"]["USD"]["captured"] == 0
-    assert shop.state("order_status", "a") == {"status": "cancelled", "detail": "payment declined: card declined"}
-
-
-def test_a_carrier_that_delivers_nothing_gives_all_the_money_back(shop, monkeypatch):
-    monkeypatch.setenv("TREFOIL_CARRIER_UNDELIVERABLE_RATE", "1")
-
-    shop.handle(place("a", 1000), place("b", 700), place("free", 0))
-
-    money = shop.status()["money"]["USD"]
-    assert shop.status()["orders"]["cancelled"] == 3
-    assert money == {"placed": 1700, "captured": 1700, "fulfilled": 0, "refunded": 1700, "in_flight": 0}
-    assert shop.state("orders", "a")["refund_reason"] == "shipment failed: address undeliverable"
-
-
-def test_providers_that_fail_at_first_are_asked_again(shop, monkeypatch):
-    monkeypatch.setenv("TREFOIL_PAYMENT_TRANSIENT_RATE", "1")
-    monkeypatch.setenv("TREFOIL_CARRIER_TRANSIENT_RATE", "1")
-
-    shop.handle(place("a"), place("b"))
-
-    assert shop.status()["orders"]["fulfilled"] == 2
-
-
-@pytest.mark.parametrize("wrong", ["2", "-0.1", "nan", "much", ""])
-@pytest.mark.parametrize("command", ["run", "work --until-idle", "work --until-idle --workers 2"])
-def test_a_wrong_setting_is_named_once_before_anything_is_handled(shop, tmp_path, monkeypatch, command, wrong):
-    (tmp_path / "orders").write_bytes(lines(place("a")))
-    monkeypatch.setenv("TREFOIL_PAYMENT_DECLINE_RATE", wrong)
-    files = ["--orders", tmp_path / "orders"] if command == "run" else []
-
-    done = trefoil_process(*command.split(), *files, "--data", shop.folder)
-
-    expected = f"error: TREFOIL_PAYMENT_DECLINE_RATE is '{wrong}'; set it to a share from 0 to 1, such as 0.03"
-    assert done.code == 2
-    assert [line for line in done.err.splitlines() if "TREFOIL_" in line] == [expected]
-    assert "Traceback" not in done.both
-
-
-def test_rates_that_leave_no_share_are_named_by_their_settings(shop, monkeypatch):
-    monkeypatch.setenv("TREFOIL_CARRIER_FAILURE_RATE", "0.6")
-    monkeypatch.setenv("TREFOIL_CARRIER_UNDELIVERABLE_RATE", "0.6")
-
-    done = shop("work", "--until-idle")
-
-    assert done.code == 2
-    assert "TREFOIL_CARRIER_FAILURE_RATE" in done.err
-
-
-@pytest.mark.parametrize("url", ["http://localhost", "localhost:25", "smtp://", "smtp://localhost:x"])
-def test_a_mail_server_s_address_that_is_none_is_named(shop, monkeypatch, url):
-    monkeypatch.setenv("TREFOIL_SMTP_URL", url)
-
-    done = shop("work", "--until-idle")
-
-    assert done.code == 2
-    assert done.err.startswith("error: TREFOIL_SMTP_URL ")
-
-
-def test_a_seed_decides_which_orders_fail(tmp_path, monkeypatch):
-    monkeypatch.setenv("TREFOIL_PAYMENT_DECLINE_RATE", "0.5")
-    outcomes = []
-
-    for name, seed in (("one", "s"), ("two", "s"), ("three", "t")):
-        monkeypatch.setenv("TREFOIL_SEED", seed)
-        shop = Shop(tmp_path / name)
-        shop.handle(*(place(f"o{number}") for number in range(20)))
-        outcomes.append([shop.state("orders", f"o{number}")["status"] for number in range(20)])
-
-    assert outcomes[0] == outcomes[1] != outcomes[2]
-
-
 def test_alerts_are_counted_and_mailed(shop):
     shop.handle(reading("roof", 1, 2000), reading("roof", 2, 2200), reading("roof", 3, 1900), reading("roof", 4, 2200))
 
@@ -376,3 +278,17 @@ def test_a_cancelled_order_that_was_never_paid_is_in_the_books(shop):
 
     assert shop.status()["orders"] == {"placed": 1, "fulfilled": 0, "cancelled": 1, "open": 0}
     assert shop.status()["money"]["USD"]["captured"] == 0
+
+
+# -- the samples
+
+
+def test_without_files_a_run_takes_the_samples(shop):
+    for service in CATALOG.services:
+        shop("pause", service)
+
+    summary = shop("run", "--json").json
+
+    waiting = {name: channel["waiting"] for name, channel in shop.status()["channels"].items() if channel["waiting"]}
+    assert (summary["sent"], summary["refused"]) == (18_035, 0)
+    assert waiting == {"orders": 6_919, "users": 2_357, "sensors": 8_759}

@@ -1,6 +1,7 @@
 """What the contract suites run over: each adapter as one value, with what it declares it can't do.
 
-Another adapter joins by one more `Adapter` in ADAPTERS. What it lists under `cannot` is skipped with the reason it gives.
+Another adapter joins by one more `Adapter` in ADAPTERS. Tests that need what it lists under `cannot` are skipped, with
+the reason that it gives.
 """
 
 import time
@@ -138,10 +139,12 @@ MEMORY = Adapter(
         Capability.SEVERAL_PROCESSES: "it lives and ends with its process",
         Capability.OPERATIONS: "it has no operator: whoever holds it is a test",
     },
-    examples=100,
+    examples=60,
 )
 
-SQLITE = Adapter("sqlite", _sqlite, {Capability.THREADS: "a connection belongs to one worker, and workers are processes"})
+SQLITE = Adapter(
+    "sqlite", _sqlite, {Capability.THREADS: "a connection belongs to one worker, and workers are processes"}
+)
 
 ADAPTERS = (MEMORY, SQLITE)
 

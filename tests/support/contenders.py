@@ -1,6 +1,6 @@
 """What a process of its own does in the contract suites: it opens the adapter anew, on the machine's clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,8 +65,6 @@ def append_flush_and_die(adapter: str, place: str, stream: str, count: int) -> N
         append_own(deployed.system.store, stream, "doomed", count)
         deployed.system.store.flush()
         die()
-
-
 
 
 def work_until_empty(adapter: str, place: str, service: str, batch: int) -> list[str]:

@@ -10,7 +10,7 @@ from shared.kernel.catalog import Catalog
 from shared.kernel.codec import encode
 from shared.kernel.message import Envelope, Message, Payload, command, event
 from shared.kernel.outcome import Failure
-from shared.kernel.ports import Outgoing, Parked, Delivery
+from shared.kernel.ports import Delivery, Outgoing, Parked
 from shared.kernel.service import Limits, Service
 
 SHOP, STOCK, LEDGER = "shop", "stock", "ledger"
@@ -70,7 +70,7 @@ def message(id_: str, payload: Payload | None = None, *, to: str | None = None, 
 
 
 def messages(count: int) -> list[Outgoing]:
-    """So many of them: m1, m2, …"""
+    """So many of them, called m1, m2 and so on."""
     return [message(f"m{number}") for number in range(1, count + 1)]
 
 

@@ -63,6 +63,12 @@ CALL_OF: dict[str, Call] = {what: call for call, kinds in AT.items() for what in
 KINDS = (*(BETWEEN * 3), *CALL_OF)
 """To draw from; what strikes anywhere is the most likely, crashes above all find bugs."""
 
+DOUBTFUL = frozenset({
+    CRASH, LEASES_EXPIRE, HALF_AN_HOUR, READ_FAILS, APPEND_LOST, APPEND_UNKNOWN, FLUSH_FAILS, PUBLISH_AND_DIE,
+    PROVIDER_BUG, PROVIDER_UNSURE,
+})  # fmt: skip
+"""After which nobody may know whether a mail has left."""
+
 
 class Fault(Struct, frozen=True):
     """One thing going wrong, at a turn of the schedule or at the first fitting call after it."""

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from shared.kernel.commit import Commit, decode_commit, encode_commit
 from shared.kernel.errors import PublishFailed, StoreUnavailable
-from shared.kernel.outcome import Defer, Outcome, Retry
+from shared.kernel.outcome import DeadLetter, Defer, Outcome, Retry
 from shared.kernel.ports import Delivery, Outgoing, Timer
 from tests.support import faults
 from tests.support.faults import Crash
 
 if TYPE_CHECKING:
     from tests.support.simulation_world import World
+
+
+_FAILED = (Retry, Defer, DeadLetter)
 
 
 class Port:
@@ -128,8 +131,8 @@ class HostileChannels(Port):
             return
         on.broker.settle(service, settlements)
         for delivery, outcome in settlements:
-            on.seen.add(type(outcome).__name__)
-            if fault and not isinstance(outcome, Retry | Defer):
+            on.seen.add(outcome.failure.reason if isinstance(outcome, _FAILED) else type(outcome).__name__)
+            if fault and not isinstance(outcome, (Retry, Defer)):
                 on.copy(service, delivery.body)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 from greenlet import greenlet
 
-from shared.kernel import stream
+from shared.kernel import draft, stream
 from shared.kernel.errors import TransientError
 from shared.kernel.ports import Delivery, Parked
 from shared.kernel.timers import tick
@@ -51,7 +51,8 @@ class Simulation:
 
     def run(self) -> World:
         """Run until nothing is left to do, and replaying what was given up changes nothing any more."""
-        before, stream.SNAPSHOT_EVERY = stream.SNAPSHOT_EVERY, self._plan.snapshot_every
+        before = stream.SNAPSHOT_EVERY, draft.GROUP_LIMIT
+        stream.SNAPSHOT_EVERY, draft.GROUP_LIMIT = self._plan.snapshot_every, self._plan.group_limit
         self._stage.enter(self.world)
         try:
             self._until_quiet()
@@ -61,7 +62,7 @@ class Simulation:
                 self._until_quiet()
             self._check_verdicts()
         finally:
-            stream.SNAPSHOT_EVERY = before
+            stream.SNAPSHOT_EVERY, draft.GROUP_LIMIT = before
         return self.world
 
     def _until_quiet(self) -> None:

@@ -11,6 +11,8 @@ from shared.messages.sensors import ReadingRecorded
 from shared.messages.users import UserRegistered
 from shared.order_status.model import Standing
 from tests.support.simulation_evidence import Copy, Evidence, Fact, copy_of
+from tests.support.faults import DOUBTFUL
+from tests.support.simulation_story import told
 from tests.support.simulation_workload import SENSOR, USER, Schedule, order_id
 from tests.support.simulation_world import World
 
@@ -151,6 +153,13 @@ def _mails_are_sent_once_or_given_up(evidence: Evidence) -> Iterator[str]:
             yield f"the mail about {fact.envelope.id} was neither sent nor given up"
 
 
+def _nothing_is_in_doubt_without_cause(evidence: Evidence) -> Iterator[str]:
+    """A provider that says that it did nothing leaves no doubt."""
+    for letter in evidence.letters:
+        if letter.failure.reason == "OutcomeUnknown" and not evidence.world.seen & DOUBTFUL:
+            yield f"{told(letter)} is in doubt, and nothing happened that could explain it"
+
+
 Check = Callable[[Evidence], Iterator[str]]
 
 _PROTOCOL: tuple[Check, ...] = (
@@ -163,7 +172,11 @@ _PROTOCOL: tuple[Check, ...] = (
     _state_does_not_depend_on_snapshots,
     _dead_letters_have_a_good_reason,
 )
-_OUTSIDE: tuple[Check, ...] = (_effects_happen_once, _mails_are_sent_once_or_given_up)
+_OUTSIDE: tuple[Check, ...] = (
+    _effects_happen_once,
+    _mails_are_sent_once_or_given_up,
+    _nothing_is_in_doubt_without_cause,
+)
 
 
 # -- the business

@@ -68,6 +68,8 @@ class Schedule(Struct, frozen=True, omit_defaults=True):
     memory: int = 256
     """How many handled ids a snapshot remembers."""
     snapshot_every: int = 50
+    group_limit: int = 100
+    """Messages that may share a commit."""
     batch: int = 4
     """Deliveries to a worker, at most."""
     pace: float = 0.01
@@ -87,7 +89,8 @@ def schedule(seed: int) -> Schedule:
         echoes=rng.random() < 0.04,
         faults=tuple(Fault(rng.randrange(LENGTH), rng.choice(kinds)) for _ in range(rng.choice((0, 1, 2, 3, 5, 8)))),
         memory=rng.choice(MEMORIES),
-        snapshot_every=rng.choice((2, 3, 50)),
+        snapshot_every=rng.choice((1, 2, 3, 50)),
+        group_limit=rng.choice((2, 100)),
         batch=rng.choice((1, 4, 10)),
         pace=rng.choice((0.0, 0.01, 1.0)),
     )

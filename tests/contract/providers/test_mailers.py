@@ -101,6 +101,14 @@ def test_a_message_is_well_formed_and_seven_bit(post):
     assert source.count(b"\n") == source.count(b"\r") == source.count(b"\r\n")
 
 
+def test_no_line_and_no_character_is_beyond_what_servers_take(post):
+    post.mailer.send("welcome:1", Mail("ada@example.com", "long" * 500, f"nul\0{'wide' * 500}"))
+
+    (source,) = post.arrived()
+    assert max(map(len, source.splitlines())) <= 998
+    assert b"\0" not in source
+
+
 def test_a_mail_names_its_key(post):
     post.mailer.send("order-placed:orders/7:1:0", MAIL)
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 
 import pytest
+from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from infra.providers.smtp import SmtpMailer
@@ -160,44 +161,67 @@ def certificate(tmp_path):
 
 @pytest.fixture
 def tls_server(smtp_server, certificate):
-    """Start a server that insists on encryption and on Ada's password."""
+    """Start a server that insists on encryption."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+
+    def start(**options) -> Controller:
+        return smtp_server(tls_context=context, require_starttls=True, **options)
+
+    return start
+
+
+@pytest.fixture
+def login_server(tls_server):
+    """Start one that insists on Ada's password, too."""
 
     def authenticate(server, session, envelope, mechanism, login) -> AuthResult:
         return AuthResult(success=(login.login, login.password) == (b"ada", b"secret"), handled=False)
 
-    return smtp_server(tls_context=context, require_starttls=True, auth_required=True, authenticator=authenticate)
+    return tls_server(auth_required=True, authenticator=authenticate)
 
 
 needs_openssl = pytest.mark.requires(shutil.which("openssl"), install="OpenSSL")
 
 
 @needs_openssl
-def test_a_mail_travels_encrypted_after_a_login(tls_server, certificate, monkeypatch):
+@pytest.mark.parametrize("to", ["ada@example.com", "jörg@example.com"])
+def test_a_mail_travels_encrypted(tls_server, certificate, monkeypatch, to):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = tls_server()
 
-    mailer_to(tls_server, starttls=True, **LOGIN).send("welcome:1", MAIL)
+    mailer_to(server, starttls=True).send("welcome:1", Mail(to, "Hello", ""))
 
-    assert len(tls_server.handler.mails) == 1
+    assert server.handler.recipients == [to]
 
 
 @needs_openssl
-def test_a_wrong_password_is_not_the_mails_fault(tls_server, certificate, monkeypatch):
+def test_a_mail_travels_after_a_login(login_server, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    mailer_to(login_server, starttls=True, **LOGIN).send("welcome:1", MAIL)
+
+    assert len(login_server.handler.mails) == 1
+
+
+@needs_openssl
+def test_a_wrong_password_is_not_the_mails_fault(login_server, certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
     with pytest.raises(ProviderUnavailable, match="535"):
-        mailer_to(tls_server, starttls=True, **{**LOGIN, "password": "wrong"}).send("welcome:1", MAIL)
+        mailer_to(login_server, starttls=True, **{**LOGIN, "password": "wrong"}).send("welcome:1", MAIL)
 
-    assert tls_server.handler.mails == []
+    assert login_server.handler.mails == []
 
 
 @needs_openssl
 def test_a_server_with_an_unknown_certificate_gets_no_mail(tls_server):
-    with pytest.raises(ProviderUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-        mailer_to(tls_server, starttls=True).send("welcome:1", MAIL)
+    server = tls_server()
 
-    assert tls_server.handler.mails == []
+    with pytest.raises(ProviderUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        mailer_to(server, starttls=True).send("welcome:1", MAIL)
+
+    assert server.handler.mails == []
 
 
 def test_a_server_without_encryption_gets_no_mail_that_asks_for_it(scripted_server):
