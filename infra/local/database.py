@@ -63,7 +63,7 @@ class Database:
             self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from error
-        if not os.access(path, os.W_OK):
+        if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise _unusable(path, PermissionError("it may not be written"))
 
     def _prepare(self) -> None:

@@ -21,7 +21,7 @@ def fail(sqlite, *, swallow=True):
     """A write that fails: there is no room for it."""
     sqlite.leave_room_for(0)
     try:
-        sqlite.append(1, "x" * 50_000)
+        sqlite.append(99, "x" * 50_000)
     except StoreUnavailable:
         if not swallow:
             raise

@@ -169,10 +169,10 @@ def lines(*messages: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
-def cloud_event(type_: str, subject: str, data: Any, **attributes: Any) -> dict[str, Any]:
+def cloud_event(type_: str, subject: str, usual_data: Any, **attributes: Any) -> dict[str, Any]:
     """A CloudEvent from outside."""
     usual = {"specversion": "1.0", "id": f"{type_}:{subject}", "source": "/test", "time": "2026-01-01T00:00:00Z"}
-    return {**usual, "type": type_, "subject": subject, "data": data, **attributes}
+    return {**usual, "type": type_, "subject": subject, "data": usual_data, **attributes}
 
 
 def place(order: str, cents: int = 1000, **attributes: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from tests.local.driver import Shop, place, reading, register, trefoil
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Shop:
+def shop(new_folder) -> Shop:
     """An order that is fulfilled, one that waits for its money, a user and a reading."""
-    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop = Shop(new_folder())
     shop.handle(place("a", 2933), register("ada"), reading("roof", 5))
     shop("pause", "payments")
     shop.handle(place("b", 100))
@@ -169,7 +169,7 @@ def test_a_subject_that_a_service_does_not_know_is_an_error_with_a_remedy(shop):
     assert shown.err == "error: 'orders' knows nothing of 'zebra'; `trefoil trace zebra` asks every service\n"
 
 
-@pytest.mark.parametrize("subject", ["", "a/b", "a' or '1'='1", "%", "x" * 5_000, "\udcff", "[red]"])
+@pytest.mark.parametrize("subject", ["", "a/b", "a' or '1'='1", "%", "x" * 5_000, "[red]"])
 def test_a_subject_that_is_none_is_an_error_too(shop, subject):
     shown = shop("show", "orders", subject)
 

@@ -23,9 +23,9 @@ def first_lines(source: Path, count: int, target: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory) -> dict[str, Path]:
+def files(new_folder) -> dict[str, Path]:
     """The first 50 purchases and readings of the sample, as `trefoil import` writes them."""
-    folder = tmp_path_factory.mktemp("files")
+    folder = new_folder()
     purchases = first_lines(FIRST_ORDERS, COUNT, folder / "purchases.txt")
     temperatures = first_lines(FIRST_READINGS, COUNT + 1, folder / "temperatures.csv")
     made = {
@@ -47,9 +47,9 @@ def cents() -> int:
 
 
 @pytest.fixture(scope="module")
-def once(files, tmp_path_factory) -> tuple[Shop, Any]:
+def once(files, new_folder) -> tuple[Shop, Any]:
     """A shop after one run, and what the run said."""
-    shop = Shop(tmp_path_factory.mktemp("once"))
+    shop = Shop(new_folder())
     done = shop("run", "--orders", files["orders"], "--readings", files["readings"], "--json")
     assert done.code == 0, done.err
     return shop, done.json

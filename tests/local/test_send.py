@@ -265,7 +265,7 @@ def test_an_id_that_is_used_again_for_another_content_is_a_dead_letter(shop):
 
     (letter,) = shop.letters()
     assert (letter["reason"], letter["subject"]) == ("IdReused", "ada")
-    assert "id 'one' of source '/test' was used before" in letter["text"]
+    assert "id 'one' of source '/test' was used" in letter["text"]
 
 
 def test_the_same_id_of_another_source_is_another_message(shop):

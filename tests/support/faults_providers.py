@@ -3,6 +3,7 @@
 from collections import Counter
 
 from shared.kernel.errors import CircuitOpen, OutcomeUnknown, ProviderUnavailable
+from shared.kernel.stream import find_in_history
 from shared.messages.values import Money
 from shared.notifications.model import Mail
 from shared.payments.model import Decline, Receipt
@@ -87,14 +88,24 @@ class Lorry(_Provider):
 class Postman(_Provider):
     """Sends whatever it is given, as often as it is asked."""
 
-    def send(self, key: str, mail: Mail) -> None:  # noqa: ARG002 - what it says does not matter here
+    def send(self, key: str, mail: Mail) -> None:
         """See Mailer."""
         on = self.on
         unsure = self._asked(key)
         if on.current in on.unflushed:
             on.broken.append(f"the mail {key} was asked for before its claim was durable")
+        if not self._is_claimed(key):
+            on.broken.append(f"the mail {key} was asked for without a claim")
         if unsure and on.rng.random() < 0.5:
             raise OutcomeUnknown(f"{key} may have left; it has not")
         on.books.mails[key] += 1
         if unsure:
             raise OutcomeUnknown(f"{key} may have left; it has")
+
+    def _is_claimed(self, key: str) -> bool:
+        """Whether the message that the mail is about, `{kind}:{service}/{subject}:…`, is claimed at this moment."""
+        id_ = key.partition(":")[2]
+        service, _, rest = id_.partition("/")
+        stream = f"notifications/{rest.partition(':')[0]}"
+        known = find_in_history(self.on.store, stream, (f"/{service}", id_))
+        return known is not None and known.claimed is not None

@@ -248,7 +248,21 @@ def _was_exhausted(letter: Parked) -> bool:
 def broken_promises(plan: Schedule, say: Say | None = None) -> list[str]:
     """Run a schedule; return every way in which it broke a promise."""
     world = Simulation(plan, say).run()
-    return world.broken + list(violations(world, plan))
+    return world.broken + list(violations(world))
+
+
+def first_failure(seeds: range) -> str | None:
+    """The first seed whose schedule breaks a promise, with how to see it; None when none does."""
+    for seed in seeds:
+        hint = f"To see it: python -m tests.support.simulation {seed}"
+        try:
+            broken = broken_promises(schedule(seed))
+        except Exception as error:
+            error.add_note(hint)
+            raise
+        if broken:
+            return f"{'; '.join(broken)}. {hint}"
+    return None
 
 
 def main(argument: str) -> None:

@@ -1,10 +1,10 @@
 """A simulated run in words."""
 
+from shared.kernel.codec import decode, read_own
 from shared.kernel.commit import Commit
 from shared.kernel.errors import PermanentError
 from shared.kernel.outcome import DeadLetter, Defer, Retry
 from shared.kernel.ports import Delivery, Outgoing, Parked
-from shared.kernel.codec import decode, read_own
 from tests.support.simulation_workload import Sent
 
 

@@ -167,9 +167,7 @@ def _reading(index: int) -> RecordReading:
     return RecordReading(2_500 if index % 2 else 1_500, datetime(2026, 11, 20) + timedelta(minutes=index))  # noqa: DTZ001
 
 
-def _encoded(
-    payload: Payload, subject: str, source: str, id_: str, rng: random.Random, *, expires: bool
-) -> bytes:
+def _encoded(payload: Payload, subject: str, source: str, id_: str, rng: random.Random, *, expires: bool) -> bytes:
     # A client's clock is not ours: a message may seem older than what was forgotten, or newer than all else.
     seconds = 0 if id_ == "0" and source == "/sensor" else rng.choice((-3600, -1, 0, 0, 1, 3600))
     return encode(

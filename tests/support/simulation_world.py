@@ -19,14 +19,15 @@ Say = Callable[[str], None]
 class World:
     """What the ports act on; `broken` lists what was seen to be wrong on the way."""
 
-    def __init__(self, schedule: Schedule, catalog: Catalog, clock: Clock, say: Say | None = None) -> None:
-        self.rng = random.Random(schedule.seed)
+    def __init__(self, plan: Schedule, catalog: Catalog, clock: Clock, say: Say | None = None) -> None:
+        self.plan = plan
+        self.rng = random.Random(plan.seed)
         self.time = START.timestamp()
         self.catalog = catalog
         self.store = MemoryStore()
         self.broker = MemoryBroker(catalog, clock)
         self.books = Books()
-        self.sent = messages(schedule)
+        self.sent = messages(plan)
         self.published: dict[str, bytes] = {}
         self.broken: list[str] = []
         self.seen: set[str] = set()
@@ -37,8 +38,8 @@ class World:
         """Workers that made a claim which a power cut could still take back."""
         self.open_until: dict[str, float] = {}
         """When a provider's circuit closes."""
-        self.declined = _orders(schedule, "declined")
-        self.undeliverable = _orders(schedule, "undeliverable")
+        self.declined = _orders(plan, "declined")
+        self.undeliverable = _orders(plan, "undeliverable")
         self.held: list[Outgoing] = []
         """On the bus, and in no channel yet."""
         self.stirring: dict[str, bool] = {}
@@ -117,5 +118,5 @@ class World:
             self._say(f"{self.time - START.timestamp():9.2f}  {what} {words}".rstrip())
 
 
-def _orders(schedule: Schedule, fate: str) -> set[str]:
-    return {order_id(index) for index, order in enumerate(schedule.orders) if order.fate.endswith(fate)}
+def _orders(plan: Schedule, fate: str) -> set[str]:
+    return {order_id(index) for index, order in enumerate(plan.orders) if order.fate.endswith(fate)}

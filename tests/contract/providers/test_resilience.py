@@ -6,10 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from infra.providers.resilience import Resilience, ResilientMailer
-from infra.providers.smtp import SmtpMailer
+from infra.providers.resilience import Resilience
 from shared.kernel.errors import CircuitOpen, OutcomeUnknown, ProviderUnavailable, RuleViolation
-from shared.notifications.model import Mail
 from shared.payments.model import Decline
 
 DOWN = ProviderUnavailable("down")
@@ -293,26 +291,3 @@ def test_calls_do_not_wait_for_one_another(breaker):
         answers = list(pool.map(lambda _: breaker.call(both_inside.wait), range(2)))
 
     assert sorted(answers) == [0, 1]
-
-
-# -- mail, over the wire
-
-
-def test_a_mail_that_may_have_left_is_never_sent_again(scripted_server, make):
-    server = scripted_server(content="DROP")
-    mailer = ResilientMailer(SmtpMailer("127.0.0.1", server.port, "shop@example.com"), make(attempts=5))
-
-    with pytest.raises(OutcomeUnknown):
-        mailer.send("welcome:1", Mail("ada@example.com", "Hello", ""))
-
-    assert len(server.contents) == 1
-
-
-def test_a_mail_that_has_not_left_for_certain_is_sent_again(scripted_server, make):
-    server = scripted_server(RCPT="451 greylisted")
-    mailer = ResilientMailer(SmtpMailer("127.0.0.1", server.port, "shop@example.com"), make(attempts=5))
-
-    with pytest.raises(ProviderUnavailable):
-        mailer.send("welcome:1", Mail("ada@example.com", "Hello", ""))
-
-    assert server.verbs.count("RCPT") == 5

@@ -10,6 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from infra.providers.resilience import Resilience, ResilientMailer
 from infra.providers.smtp import SmtpMailer
 from shared.kernel.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable, RuleViolation
 from shared.notifications.model import Mail
@@ -143,6 +144,41 @@ def test_an_address_beyond_ascii_is_refused_where_the_server_can_not_take_it(scr
         mailer_to(server).send("welcome:1", Mail("jörg@example.com", "Hello", ""))
 
     assert server.contents == []
+
+
+# -- retries
+
+
+def persistent(mailer: SmtpMailer) -> ResilientMailer:
+    return ResilientMailer(mailer, Resilience("mail server", attempts=5, sleep=lambda _: None))
+
+
+@pytest.mark.parametrize(("verb", "reply"), LOST)
+def test_a_mail_that_may_have_left_is_never_sent_again(scripted_server, verb, reply):
+    server = scripted_server(**{verb: reply})
+
+    with pytest.raises(OutcomeUnknown):
+        persistent(mailer_to(server)).send("welcome:1", MAIL)
+
+    assert len(server.contents) == 1
+
+
+def test_a_mail_that_was_refused_for_good_is_not_sent_again(scripted_server):
+    server = scripted_server(content="554 looks like spam")
+
+    with pytest.raises(RuleViolation):
+        persistent(mailer_to(server)).send("welcome:1", MAIL)
+
+    assert len(server.contents) == 1
+
+
+def test_a_mail_that_has_not_left_for_certain_is_sent_again(scripted_server):
+    server = scripted_server(RCPT="451 greylisted")
+
+    with pytest.raises(ProviderUnavailable):
+        persistent(mailer_to(server)).send("welcome:1", MAIL)
+
+    assert server.verbs.count("RCPT") == 5
 
 
 # -- encryption and login

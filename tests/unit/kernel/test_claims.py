@@ -77,6 +77,14 @@ def test_the_claim_is_committed_before_the_effect():
     assert world.totals() == [3]
 
 
+def test_a_claim_and_its_answer_take_one_append_each():
+    store = RacingStore()
+
+    printing(Printer(), store).receive(delivery(Add(1), id="a"), delivery(Add(1), id="b"))
+
+    assert store.appends == 4
+
+
 def test_the_claim_is_flushed_before_the_effect():
     class BufferingStore(MemoryStore):
         """Counts how often it was asked to make sure."""

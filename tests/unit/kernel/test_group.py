@@ -162,7 +162,6 @@ def test_a_message_is_known_after_any_number_of_others():
     assert sorted(sent.id for sent in world.broker.published) == sorted(sent.id for sent in first)
 
 
-@pytest.mark.xfail(reason="bug: it is handled twice")
 def test_a_twin_is_known_even_if_a_snapshot_between_forgot_it():
     world = World(tally_service(inflate, limits=Limits(memory=1)))
     for number in range(6):

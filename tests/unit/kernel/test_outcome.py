@@ -86,7 +86,6 @@ def test_a_cut_costs_no_more_than_the_character_it_falls_on(error, text):
     assert TEXT_LIMIT - 3 <= len(found.text.encode()) <= TEXT_LIMIT
 
 
-@pytest.mark.xfail(reason="bug: failure() raises")
 @pytest.mark.parametrize("error", [RuleViolation, ValueError, FileNotFoundError])
 def test_a_text_that_is_no_unicode_can_be_described_all_the_same(error):
     found = failure(error("bad name \udcff here"), "h")
@@ -95,7 +94,6 @@ def test_a_text_that_is_no_unicode_can_be_described_all_the_same(error):
     assert found.text.encode()
 
 
-@pytest.mark.xfail(reason="bug: failure() raises")
 def test_an_error_that_cannot_say_what_happened_is_described_all_the_same():
     found = failure(raised(Silent()), "h")
 

@@ -78,7 +78,7 @@ def test_a_dead_letter_s_replay_is_handled_when_the_reason_is_gone():
     broken = World(tally_service(raising(ValueError("bug")), limits=Limits(tries=1)))
     broken.work(body(Add(-1)))
     (letter,) = broken.parked()
-    mended = World(tally_service(), store=broken.store)
+    mended = World(tally_service(), store=broken.store, broker=broken.broker)
 
     mended.broker.replay(letter)
     mended.work()

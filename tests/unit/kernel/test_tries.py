@@ -129,7 +129,6 @@ def test_a_deferral_uses_no_try():
     assert world.parked() == []
 
 
-@pytest.mark.xfail(reason="bug: receive() raises")
 def test_an_error_that_nobody_can_put_into_words_is_a_bug_like_any_other():
     world = World(tally_service(raising(ValueError("file \udcff not found"))))
 

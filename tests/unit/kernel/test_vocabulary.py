@@ -172,7 +172,6 @@ def test_a_class_without_a_type_is_refused():
         Vocabulary([Unmarked])
 
 
-@pytest.mark.xfail(reason="bug: not checked")
 def test_an_upcast_from_another_message_is_refused():
     @command("shop.rename.v2", upcast=Upcast(NamedV1, split_name))
     class Rename(Payload, frozen=True):
@@ -182,7 +181,6 @@ def test_an_upcast_from_another_message_is_refused():
         Vocabulary([Rename])
 
 
-@pytest.mark.xfail(reason="bug: not checked")
 def test_an_upcast_that_does_not_lead_to_a_newer_version_is_refused():
     @event("shop.named.v1", upcast=Upcast(NamedV1, split_name))
     class Again(Payload, frozen=True):

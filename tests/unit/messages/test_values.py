@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messages.values import Currency, Date, Email, Money, Text
+from shared.messages.values import Currency, Date, Email, Money, Text, as_text
 
 GREATEST = 2**53 - 1
 
@@ -95,3 +95,13 @@ def test_a_text_has_1_to_200_characters(length, fits):
 def test_a_date_is_a_day_of_the_calendar(text):
     assert not accepted(Date, text)
     assert msgspec.convert("2026-11-20", Date) == date(2026, 11, 20)
+
+
+@given(st.text(max_size=300))
+def test_whatever_an_outside_system_says_fits_a_text(said):
+    assert accepted(Text, as_text(said))
+
+
+@pytest.mark.parametrize(("said", "kept"), [("declined", "declined"), ("x" * 201, "x" * 200), ("", "(nothing)")])
+def test_what_an_outside_system_says_is_kept_as_far_as_it_fits(said, kept):
+    assert as_text(said) == kept
