@@ -4,7 +4,7 @@ import traceback
 
 from msgspec import Struct
 
-from shared.kernel.errors import OutOfTime, PermanentError, TrefoilError
+from shared.kernel.errors import TrefoilError
 
 TEXT_LIMIT = 1000
 """Bytes of an error's text that travel with a dead letter; SQS and Service Bus bound a message's attributes."""
@@ -63,13 +63,3 @@ def failure(error: BaseException, handler: str, reason: str | None = None) -> Fa
         kept = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")[-TEXT_LIMIT:]
     kind = type(error).__name__
     return Failure(reason or kind, kind, kept.decode(errors="ignore"), handler)
-
-
-def is_final(error: BaseException) -> bool:
-    """Whether trying again can't help."""
-    return isinstance(error, PermanentError)
-
-
-def out_of_time() -> OutOfTime:
-    """The deferral of what an invocation did not get to."""
-    return OutOfTime("the invocation's time ran short before this message's turn")

@@ -8,8 +8,9 @@ from typing import Any
 
 from shared.kernel.emission import Emitter
 from shared.kernel.errors import PublishFailed, TransientError
-from shared.kernel.group import Context, Group
+from shared.kernel.group import Group
 from shared.kernel.outcome import Outcome
+from shared.kernel.planner import Context
 from shared.kernel.ports import Bus, Clock, Delivery, Outgoing, Store, Timer, Timers
 from shared.kernel.record import Record
 from shared.kernel.service import Service

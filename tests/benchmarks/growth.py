@@ -74,5 +74,11 @@ def measure(scale: Scale, folder: Path) -> list[Table]:
     smallest = [piles[0].name]
     return [
         Table(title="Sending a message, by how many wait", unit="µs/message", rows=sending, against=smallest),
-        Table(title="Handling a message, by how many wait", unit="µs/message", rows=handling, against=smallest, notes=notes),
+        Table(
+            title="Handling a message, by how many wait",
+            unit="µs/message",
+            rows=handling,
+            against=smallest,
+            notes=notes,
+        ),
     ]

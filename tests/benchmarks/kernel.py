@@ -75,7 +75,9 @@ def _table(scale: Scale, bodies: list[bytes], batch: int) -> Table:
     else:
         notes = [*NOTES, "aws-lambda-powertools is not installed; `make bench` brings it."]
     rows = interleave(cases, scale.rounds)
-    return Table(title=f"Kernel, in memory, batches of {batch}", unit="µs/record", rows=rows, against=[HAND], notes=notes)
+    return Table(
+        title=f"Kernel, in memory, batches of {batch}", unit="µs/record", rows=rows, against=[HAND], notes=notes
+    )
 
 
 @contextmanager

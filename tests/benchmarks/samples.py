@@ -71,9 +71,7 @@ def registrations(start: int, count: int) -> list[Outgoing]:
                 type=REGISTER_USER,
                 subject=f"customer-{number:07}",
                 time=WHEN,
-                data=msgspec.Raw(
-                    b'{"name":"Customer %07d","email":"customer-%07d@example.com"}' % (number, number)
-                ),
+                data=msgspec.Raw(b'{"name":"Customer %07d","email":"customer-%07d@example.com"}' % (number, number)),
             )
         )
         for number in range(start, start + count)

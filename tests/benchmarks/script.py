@@ -25,7 +25,7 @@ class Step(Struct, frozen=True):
     delay: float | None
     private: bool
 
-    def envelope(self, cause: Envelope, stream: str, version: int, index: int, now: float) -> Envelope:  # noqa: PLR0913
+    def envelope(self, cause: Envelope, stream: str, version: int, index: int, now: float) -> Envelope:
         """The message again, as the answer to another cause."""
         return Envelope(
             specversion="1.0",

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.catalog import CATALOG
-from shared.kernel.catalog import Catalog
 from tests.benchmarks.bare_loop import BareLoop
 from tests.benchmarks.measure import Case, Scale, Table, check, interleave, seconds
 from tests.benchmarks.minimal_loop import MinimalLoop
@@ -41,7 +40,9 @@ def _plain(scale: Scale, folder: Path, batch: int) -> Table:
     orders, script = purchases(count), note(WITHOUT_MAILS)
     cases = [
         Case(MINIMAL, _turn(folder, partial(MinimalLoop, batch=batch), count, MESSAGES["minimal"] * count)),
-        Case(BARE, _turn(folder, partial(BareLoop, catalog=WITHOUT_MAILS, script=script, batch=batch), orders, expected)),
+        Case(
+            BARE, _turn(folder, partial(BareLoop, catalog=WITHOUT_MAILS, script=script, batch=batch), orders, expected)
+        ),
         Case(TREFOIL, _turn(folder, partial(Shop, catalog=WITHOUT_MAILS, batch=batch), orders, expected)),
     ]
     notes = [*NOTES, "Without the notifications service."]

@@ -1,4 +1,4 @@
-"""Every rule of the protocol is needed: without it, one of the same schedules that the real kernel survives breaks a promise."""
+"""Every rule of the protocol is needed: without it, a schedule that the real kernel survives breaks a promise."""
 
 import pytest
 

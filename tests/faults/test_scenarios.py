@@ -173,7 +173,6 @@ def test_a_mailer_that_is_down_gives_the_claim_back_and_the_mail_is_sent_later(s
     assert shop.letters() == []
 
 
-@pytest.mark.xfail(reason="the kernel calls the mailer without a claim of its own; Group._answer must refuse to")
 def test_a_claim_that_is_given_back_while_another_worker_looks_twice_is_not_taken_for_its_own(monkeypatch):
     shop = forgetful(monkeypatch)
     shop.send(GIFT)

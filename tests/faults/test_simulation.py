@@ -11,7 +11,8 @@ from tests.support.simulation_workload import schedule
 
 OUTCOMES = {
     "Done", "Deferral", "CircuitOpen", "OutOfTime", "OutOfOrder", "StoreUnavailable", "PublishFailed", "RuntimeError",
-    "ProviderUnavailable", "RuleViolation", "IdReused", "HopLimitExceeded", "Expired", "OutcomeUnknown", "TriesExhausted",
+    "ProviderUnavailable", "RuleViolation", "IdReused", "HopLimitExceeded", "Expired", "OutcomeUnknown",
+    "TriesExhausted",
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 EVENTFUL_SEED = "3"

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "functions" / "local" / "samples"
 COMMAND = (sys.executable, "-m", "functions.local")
 
-_PATIENCE = 60.0
+_PATIENCE = 30.0
 """Seconds, after which what should have happened is an error."""
 
 

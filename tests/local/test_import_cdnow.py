@@ -296,7 +296,9 @@ def test_complaints_go_to_standard_error_and_commands_to_standard_output(tmp_pat
     done = import_file(tmp_path, b"00004 0001 19970118 2 29.33\nbad [red]line[/red]\n")
 
     assert len(done.out.splitlines()) == 2
-    assert done.err.splitlines() == ["line 2 skipped: 2 columns; 'customer [sample-id] date cds dollars' are four or five"]
+    assert done.err.splitlines() == [
+        "line 2 skipped: 2 columns; 'customer [sample-id] date cds dollars' are four or five"
+    ]
 
 
 def test_a_long_line_is_one_line_of_complaint(tmp_path):

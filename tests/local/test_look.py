@@ -23,7 +23,7 @@ def test_status_tells_the_depth_of_every_channel(shop):
     channels = shop.status()["channels"]
 
     quiet = {"waiting": 0, "leased": 0, "dead": 0, "paused": False}
-    expected = {name: quiet for name in CATALOG.services} | {"payments": {**quiet, "waiting": 1, "paused": True}}
+    expected = dict.fromkeys(CATALOG.services, quiet) | {"payments": {**quiet, "waiting": 1, "paused": True}}
     assert channels == expected
 
 
@@ -155,7 +155,12 @@ def test_state_is_the_same_before_and_after_a_snapshot(tmp_path):
     for hour in range(24):
         shop.handle(reading(f"wall-{hour}", hour))
 
-    assert shop.state("climate", "roof.2026-01-01") == {"readings": 24, "total": 48_276, "lowest": 2000, "highest": 2023}
+    assert shop.state("climate", "roof.2026-01-01") == {
+        "readings": 24,
+        "total": 48_276,
+        "lowest": 2000,
+        "highest": 2023,
+    }
     assert shop.state("sensors", "roof")["last_temperature"] == 2023
 
 

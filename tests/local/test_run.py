@@ -131,7 +131,9 @@ def test_the_read_models_of_a_run_agree_with_the_books(once, cents):
     shop, _ = once
     streams = [stream.partition("/")[2] for (stream,) in shop.query("select distinct stream from commits")]
 
-    days = [shop.state("revenue", stream) for stream in sorted(streams) if re.fullmatch(r"\d{4}-\d\d-\d\d\.\d\d", stream)]
+    days = [
+        shop.state("revenue", stream) for stream in sorted(streams) if re.fullmatch(r"\d{4}-\d\d-\d\d\.\d\d", stream)
+    ]
     climate = [shop.state("climate", stream) for stream in sorted(streams) if stream.startswith("roof.")]
 
     assert sum(day["orders"] for day in days) == 50

@@ -143,7 +143,10 @@ REFUSED = {
     "negative hops": (lines(register("ada", hops=-1)), "hops is negative"),
     "too much": (lines(short(data={**ADA, "more": "x" * 200_000})), "at most 196,608 travel"),
     "a huge line": (b"x" * 5_000_000, "not a JSON object"),
-    "a huge number": (b'{"type": "users.register-user.v1", "subject": "s", "data": {"name": 1e999999}}', "does not fit"),
+    "a huge number": (
+        b'{"type": "users.register-user.v1", "subject": "s", "data": {"name": 1e999999}}',
+        "does not fit",
+    ),
     "NUL": (b"\x00", "not a JSON object"),
 }
 

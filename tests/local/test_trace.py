@@ -125,7 +125,7 @@ def test_what_waits_and_what_is_dead_is_told_apart(tmp_path):
     shop("pause", "payments")
     shop.handle(place("a"))
     waiting = fates(shop, "a", "payments.capture-payment.v1")
-    shop.change("update messages set body = replace(cast(body as text), '\"currency\":\"USD\"', '\"currency\":\"usd\"')")
+    shop.change('update messages set body = replace(cast(body as text), \'"currency":"USD"\', \'"currency":"usd"\')')
     shop("resume", "payments")
 
     shop.work()
@@ -170,7 +170,9 @@ def test_ids_are_shown_as_they_are(tmp_path):
 # -- what is not there
 
 
-@pytest.mark.parametrize("start", ["zebra", "orders/a:9:0", "orders/a:1:99", "orders/zebra:1:0", "zebra/a:1:0", "", "a:1"])
+@pytest.mark.parametrize(
+    "start", ["zebra", "orders/a:9:0", "orders/a:1:99", "orders/zebra:1:0", "zebra/a:1:0", "", "a:1"]
+)
 def test_what_is_not_known_is_an_error_with_a_remedy(shop, start):
     found = shop("trace", start)
 

@@ -65,13 +65,13 @@ def test_until_idle_does_not_wait_for_what_is_paused(shop):
     assert shop.status()["waiting"] == 1
 
 
-def test_until_idle_waits_for_another_try(shop, monkeypatch):
-    monkeypatch.setattr("functions.local.worker.NAP_SECONDS", 0.01)
-    shop.send(cloud_event("orders.cancel-order.v1", "a", {"reason": "r"}))
+def test_until_idle_waits_for_what_is_to_be_tried_again(shop):
+    shop.send(register("ada"))
+    shop.change("update messages set attempts = 1, due = ?", time.time() + 0.3)
 
     shop.work()
 
-    assert shop.reasons() == ["TriesExhausted"]
+    assert shop.status()["users"] == 1
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])

@@ -5,14 +5,14 @@ Broken at the ports where that is possible, because they stay when the kernel's 
 
 from collections.abc import Callable
 
+import pytest
 from msgspec import Struct
-from pytest import MonkeyPatch
 
 from shared.kernel.commit import Commit
 from tests.support.faults_ports import HostileStore
 from tests.support.simulation_workload import Schedule, schedule
 
-Break = Callable[[MonkeyPatch], None]
+Break = Callable[[pytest.MonkeyPatch], None]
 
 
 class Broken(Struct, frozen=True):
@@ -22,7 +22,7 @@ class Broken(Struct, frozen=True):
     about: Callable[[int], Schedule] = schedule
 
 
-def store_otherwise(patch: MonkeyPatch, change: Callable[[Commit], Commit | None]) -> None:
+def store_otherwise(patch: pytest.MonkeyPatch, change: Callable[[Commit], Commit | None]) -> None:
     """Let the store keep something else than it was given, or nothing."""
     append = HostileStore.append
 

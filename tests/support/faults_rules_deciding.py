@@ -2,15 +2,16 @@
 
 from typing import Any
 
+import pytest
 from greenlet import getcurrent
 from msgspec import structs
-from pytest import MonkeyPatch
 
-from shared.kernel import group
+from shared.kernel import planner
 from shared.kernel.commit import Commit
 from shared.kernel.draft import Draft
 from shared.kernel.errors import ConcurrencyConflict, OutcomeUnknown, PermanentError, ProviderUnavailable
 from shared.kernel.group import Group
+from shared.kernel.planner import Planner
 from shared.kernel.record import Record
 from shared.kernel.stream import View
 from shared.messages.payments import PaymentCaptured
@@ -22,7 +23,7 @@ from tests.support.faults_rules import Broken, store_otherwise
 from tests.support.simulation_focus import breakdowns, mails, quarrels, reminders, unsure_answers
 
 
-def append_unconditionally(patch: MonkeyPatch) -> None:
+def append_unconditionally(patch: pytest.MonkeyPatch) -> None:
     append = HostileStore.append
 
     def put(self: HostileStore, commit: Commit) -> None:
@@ -34,7 +35,7 @@ def append_unconditionally(patch: MonkeyPatch) -> None:
     patch.setattr(HostileStore, "append", put)
 
 
-def append_what_was_planned_all_the_same(patch: MonkeyPatch) -> None:
+def append_what_was_planned_all_the_same(patch: pytest.MonkeyPatch) -> None:
     append = HostileStore.append
 
     def append_further_on(self: HostileStore, commit: Commit) -> None:
@@ -46,7 +47,7 @@ def append_what_was_planned_all_the_same(patch: MonkeyPatch) -> None:
     patch.setattr(HostileStore, "append", append_further_on)
 
 
-def show_every_handler_the_same_state(patch: MonkeyPatch) -> None:
+def show_every_handler_the_same_state(patch: pytest.MonkeyPatch) -> None:
     init, add, close = Draft.__init__, Draft.add, Draft.close
 
     def begin(self: Draft, emitter: Any, view: View, now: float) -> None:
@@ -69,10 +70,10 @@ def show_every_handler_the_same_state(patch: MonkeyPatch) -> None:
     patch.setattr(Draft, "close", close_with_the_new)
 
 
-def let_verdicts_count_at_once(patch: MonkeyPatch) -> None:
-    place, give_up, judged = Group._place, Group._give_up, "judged"
+def let_verdicts_count_at_once(patch: pytest.MonkeyPatch) -> None:
+    place, give_up, judged = Planner._place, Group._give_up, "judged"
 
-    def place_unless_judged(self: Group, record: Record, *rest: Any) -> None:
+    def place_unless_judged(self: Planner, record: Record, *rest: Any) -> None:
         if hasattr(record, judged):
             raise getattr(record, judged)
         try:
@@ -87,47 +88,47 @@ def let_verdicts_count_at_once(patch: MonkeyPatch) -> None:
             if hasattr(record, judged):
                 record.outcome = self._judge(record, getattr(record, judged))
 
-    patch.setattr(Group, "_place", place_unless_judged)
+    patch.setattr(Planner, "_place", place_unless_judged)
     patch.setattr(Group, "_give_up", give_up_the_others)
 
 
-def let_loops_run(patch: MonkeyPatch) -> None:
-    patch.setattr(group, "HOP_LIMIT", 10**9)
+def let_loops_run(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(planner, "HOP_LIMIT", 10**9)
 
 
-def claim_nothing(patch: MonkeyPatch) -> None:
+def claim_nothing(patch: pytest.MonkeyPatch) -> None:
     store_otherwise(patch, lambda commit: None if commit.claims else commit)
 
 
-def count_claims_as_handled(patch: MonkeyPatch) -> None:
-    patch.setattr(Group, "_check_claim", lambda *_: None)
+def count_claims_as_handled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Planner, "_check_claim", lambda *_: None)
 
 
-def never_flush(patch: MonkeyPatch) -> None:
+def never_flush(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(HostileStore, "flush", lambda *_: None)
 
 
-def keep_every_claim(patch: MonkeyPatch) -> None:
+def keep_every_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Draft, "release", lambda *_: None)
 
 
-def release_claims_in_doubt(patch: MonkeyPatch) -> None:
-    answer = Group._answer
+def release_claims_in_doubt(patch: pytest.MonkeyPatch) -> None:
+    answer = Planner._answer
 
-    def answer_or_try_again(self: Group, *rest: Any) -> Any:
+    def answer_or_try_again(self: Planner, *rest: Any) -> Any:
         try:
             return answer(self, *rest)
         except OutcomeUnknown as error:
             raise ProviderUnavailable(str(error)) from error
 
-    patch.setattr(Group, "_answer", answer_or_try_again)
+    patch.setattr(Planner, "_answer", answer_or_try_again)
 
 
-def ask_again_after_a_conflict(patch: MonkeyPatch) -> None:
+def ask_again_after_a_conflict(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Record, "answer", property(lambda _: None, lambda *_: None))
 
 
-def name_the_call(patch: MonkeyPatch) -> None:
+def name_the_call(patch: pytest.MonkeyPatch) -> None:
     capture = Gateway.capture
 
     def capture_this_time(self: Gateway, key: str, *rest: Any) -> Any:
@@ -136,7 +137,7 @@ def name_the_call(patch: MonkeyPatch) -> None:
     patch.setattr(Gateway, "capture", capture_this_time)
 
 
-def keep_late_payments(patch: MonkeyPatch) -> None:
+def keep_late_payments(patch: pytest.MonkeyPatch) -> None:
     def ship_or_keep(order: Any, message: Any) -> Any:
         return [] if order.status == "cancelled" else ship_paid_order(order, message)
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from msgspec import structs
-from pytest import MonkeyPatch
 
 from shared.kernel.commit import Commit
 from shared.kernel.errors import Expired
-from shared.kernel.group import Group
+from shared.kernel.planner import Planner
 from shared.kernel.record import Record
 from shared.kernel.stream import NEVER, View
 from tests.support.faults_ports import HostileStore
@@ -16,22 +16,22 @@ from tests.support.faults_rules import Broken, store_otherwise
 from tests.support.simulation_focus import cancellations, mails, old_copies
 
 
-def remember_nothing(patch: MonkeyPatch) -> None:
+def remember_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(View, "find", lambda *_: None)
 
 
-def know_by_id_only(patch: MonkeyPatch) -> None:
+def know_by_id_only(patch: pytest.MonkeyPatch) -> None:
     def find_by_id(self: View, _: Any, key: tuple[str, str], __: float) -> Any:
         return next((entry for known, entry in self.memory.items() if known[1] == key[1]), None)
 
     patch.setattr(View, "find", find_by_id)
 
 
-def forget_for_good(patch: MonkeyPatch) -> None:
+def forget_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(View, "find", lambda self, _, key, __: self.memory.get(key))
 
 
-def forget_what_was_forgotten_before(patch: MonkeyPatch) -> None:
+def forget_what_was_forgotten_before(patch: pytest.MonkeyPatch) -> None:
     forget = View._forget
 
     def forget_now(self: View) -> None:
@@ -41,19 +41,19 @@ def forget_what_was_forgotten_before(patch: MonkeyPatch) -> None:
     patch.setattr(View, "_forget", forget_now)
 
 
-def skip_empty_answers(patch: MonkeyPatch) -> None:
+def skip_empty_answers(patch: pytest.MonkeyPatch) -> None:
     store_otherwise(patch, lambda commit: commit if commit.messages or commit.claims or commit.released else None)
 
 
-def remember_ids_without_versions(patch: MonkeyPatch) -> None:
+def remember_ids_without_versions(patch: pytest.MonkeyPatch) -> None:
     _remember_otherwise(patch, lambda memory: [structs.replace(entry, version=1) for entry in memory])
 
 
-def remember_no_claims(patch: MonkeyPatch) -> None:
+def remember_no_claims(patch: pytest.MonkeyPatch) -> None:
     _remember_otherwise(patch, lambda memory: [entry for entry in memory if entry.claimed is None])
 
 
-def _remember_otherwise(patch: MonkeyPatch, change: Callable[[Any], Any]) -> None:
+def _remember_otherwise(patch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
     def changed(commit: Commit) -> Commit:
         if commit.snapshot is None:
             return commit
@@ -62,29 +62,29 @@ def _remember_otherwise(patch: MonkeyPatch, change: Callable[[Any], Any]) -> Non
     store_otherwise(patch, changed)
 
 
-def trust_ids(patch: MonkeyPatch) -> None:
-    repeat = Group._repeat
+def trust_ids(patch: pytest.MonkeyPatch) -> None:
+    repeat = Planner._repeat
 
-    def repeat_whatever_it_says(self: Group, record: Record, known: Any, *rest: Any) -> None:
+    def repeat_whatever_it_says(self: Planner, record: Record, known: Any, *rest: Any) -> None:
         record.handled = structs.replace(record.handled, digest=known.digest)
         repeat(self, record, known, *rest)
 
-    patch.setattr(Group, "_repeat", repeat_whatever_it_says)
+    patch.setattr(Planner, "_repeat", repeat_whatever_it_says)
 
 
-def check_expiry_first(patch: MonkeyPatch) -> None:
-    place = Group._place
+def check_expiry_first(patch: pytest.MonkeyPatch) -> None:
+    place = Planner._place
 
-    def place_unless_expired(self: Group, record: Record, *rest: Any) -> None:
+    def place_unless_expired(self: Planner, record: Record, *rest: Any) -> None:
         expiry = record.envelope.expirytime
         if expiry is not None and expiry.timestamp() < self._context.clock.now():
             raise Expired("too late")
         place(self, record, *rest)
 
-    patch.setattr(Group, "_place", place_unless_expired)
+    patch.setattr(Planner, "_place", place_unless_expired)
 
 
-def read_an_old_replica(patch: MonkeyPatch) -> None:
+def read_an_old_replica(patch: pytest.MonkeyPatch) -> None:
     read = HostileStore.read
 
     def read_behind(self: HostileStore, stream: str, before: int | None = None) -> Iterator[Commit]:

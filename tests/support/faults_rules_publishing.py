@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import pytest
 from greenlet import getcurrent, greenlet
 from msgspec import structs
-from pytest import MonkeyPatch
 
 from shared.kernel.codec import encode, read_own
 from shared.kernel.commit import Commit
@@ -21,7 +21,7 @@ from tests.support.faults_rules import Broken
 from tests.support.simulation_focus import answers_lost, quarrels, reminders
 
 
-def publish_before_appending(patch: MonkeyPatch) -> None:
+def publish_before_appending(patch: pytest.MonkeyPatch) -> None:
     append, emitter = HostileStore.append, Emitter(ORDERS)  # any service's will do: it tells timers from others
 
     def publish_and_append(self: HostileStore, commit: Commit) -> None:
@@ -32,7 +32,7 @@ def publish_before_appending(patch: MonkeyPatch) -> None:
     patch.setattr(HostileStore, "append", publish_and_append)
 
 
-def settle_before_publishing(patch: MonkeyPatch) -> None:
+def settle_before_publishing(patch: pytest.MonkeyPatch) -> None:
     publish, settle = HostileBus.publish, HostileChannels.settle
     unsent: WeakKeyDictionary[greenlet, tuple[HostileBus, Sequence[Outgoing]]] = WeakKeyDictionary()
 
@@ -52,7 +52,7 @@ def settle_before_publishing(patch: MonkeyPatch) -> None:
     patch.setattr(HostileChannels, "settle", settle_and_publish)
 
 
-def settle_before_parking(patch: MonkeyPatch) -> None:
+def settle_before_parking(patch: pytest.MonkeyPatch) -> None:
     settle = HostileChannels.settle
 
     def settle_and_park(self: HostileChannels, service: str, settlements: Any) -> None:
@@ -65,7 +65,7 @@ def settle_before_parking(patch: MonkeyPatch) -> None:
     patch.setattr(HostileChannels, "settle", settle_and_park)
 
 
-def ignore_what_was_not_confirmed(patch: MonkeyPatch) -> None:
+def ignore_what_was_not_confirmed(patch: pytest.MonkeyPatch) -> None:
     publish = HostileBus.publish
 
     def publish_and_hope(self: HostileBus, messages: Sequence[Outgoing]) -> set[str]:
@@ -76,7 +76,7 @@ def ignore_what_was_not_confirmed(patch: MonkeyPatch) -> None:
     patch.setattr(HostileBus, "publish", publish_and_hope)
 
 
-def remove_timers_before_publishing(patch: MonkeyPatch) -> None:
+def remove_timers_before_publishing(patch: pytest.MonkeyPatch) -> None:
     due = HostileTimers.due
 
     def due_and_gone(self: HostileTimers, now: float, limit: int) -> list[Timer]:
@@ -87,11 +87,11 @@ def remove_timers_before_publishing(patch: MonkeyPatch) -> None:
     patch.setattr(HostileTimers, "due", due_and_gone)
 
 
-def publish_nothing_again(patch: MonkeyPatch) -> None:
+def publish_nothing_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Emitter, "stored", lambda *_: None)
 
 
-def publish_again_under_another_id(patch: MonkeyPatch) -> None:
+def publish_again_under_another_id(patch: pytest.MonkeyPatch) -> None:
     stored = Emitter.stored
 
     def stored_as_new(self: Emitter, message: Any) -> Any:

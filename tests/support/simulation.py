@@ -6,6 +6,7 @@ decides everything, so a run can be repeated: `python -m tests.support.simulatio
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -235,10 +236,8 @@ _STRIKE: dict[str, Callable[[Simulation], None]] = {
 
 
 def _until_death(activity: Callable[[], None]) -> None:
-    try:
+    with suppress(Crash):  # what the worker held in memory is gone; what it did is done
         activity()
-    except Crash:
-        pass  # what the worker held in memory is gone; what it did is done
 
 
 def _was_exhausted(letter: Parked) -> bool:
@@ -268,9 +267,13 @@ def first_failure(seeds: range) -> str | None:
 def main(argument: str) -> None:
     """Tell the run of a seed, or of a schedule in JSON."""
     plan = schedule(int(argument)) if argument.isdigit() else msgspec.json.decode(argument, type=Schedule)
-    print(plan)
-    for promise in broken_promises(plan, print):
-        print("BROKEN:", promise)
+    _print(str(plan))
+    for promise in broken_promises(plan, _print):
+        _print(f"BROKEN: {promise}")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The real receivers of all services on hostile ports: built once, because decoders are dear, and used run after run."""
+"""The real receivers of all services on hostile ports: built once, because decoders are dear; used run after run."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,10 +46,13 @@ class Stage:
             bus=self.bus,
             timers=self.timers,
             clock=self.clock,
-            random=lambda: self.store.on.rng.random(),
+            random=self._jitter,
             telemetry=Blind(),
             provider=self._providers.get(service.name),
         )
+
+    def _jitter(self) -> float:
+        return self.store.on.rng.random()
 
     def enter(self, world: "World") -> None:
         """Put a world behind every port."""

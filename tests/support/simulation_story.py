@@ -5,7 +5,7 @@ from shared.kernel.commit import Commit
 from shared.kernel.errors import PermanentError
 from shared.kernel.outcome import DeadLetter, Defer, Retry
 from shared.kernel.ports import Delivery, Outgoing, Parked
-from tests.support.simulation_workload import Sent
+from tests.support.simulation_clients import Sent
 
 
 def told(thing: object) -> str:

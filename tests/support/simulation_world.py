@@ -1,4 +1,4 @@
-"""The world of one simulated run: its time, what is stored and under way, what happened outside, what goes wrong next."""
+"""The world of one simulated run: its time, what is stored and under way, what happened outside, what goes wrong."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -10,8 +10,9 @@ from shared.kernel.catalog import Catalog
 from shared.kernel.ports import Clock, Delivery, Outgoing, Parked
 from tests.support.faults import CALL_OF, Call
 from tests.support.faults_providers import Books
+from tests.support.simulation_clients import messages
 from tests.support.simulation_story import told
-from tests.support.simulation_workload import START, Schedule, messages, order_id
+from tests.support.simulation_workload import START, Schedule, order_id
 
 Say = Callable[[str], None]
 

@@ -5,15 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.kernel.errors import (
-    CircuitOpen,
-    ConfigurationError,
-    OutOfTime,
     RuleViolation,
     StoreUnavailable,
-    TooLarge,
-    TrefoilError,
 )
-from shared.kernel.outcome import TEXT_LIMIT, Failure, failure, is_final, out_of_time
+from shared.kernel.outcome import TEXT_LIMIT, Failure, failure
 
 
 def raised(error: Exception) -> Exception:
@@ -98,27 +93,3 @@ def test_an_error_that_cannot_say_what_happened_is_described_all_the_same():
     found = failure(raised(Silent()), "h")
 
     assert found.reason == "Silent"
-
-
-@pytest.mark.parametrize(
-    ("error", "final"),
-    [
-        (RuleViolation(""), True),
-        (TooLarge(""), True),
-        (StoreUnavailable(""), False),
-        (CircuitOpen(""), False),
-        (ConfigurationError(""), False),
-        (TrefoilError(""), False),
-        (ValueError(""), False),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_only_a_permanent_error_is_final(error, final):
-    assert is_final(error) is final
-
-
-def test_running_out_of_time_is_a_deferral():
-    error = out_of_time()
-
-    assert isinstance(error, OutOfTime)
-    assert "time ran short" in str(error)

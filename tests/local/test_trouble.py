@@ -1,0 +1,347 @@
+"""Trouble with the folder or the disk: one sentence, a code that is not zero, nothing lost, and no traceback."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from functions.local.sending import Sender
+from functions.local.worker import Worker
+from infra.local.database import Database
+from infra.local.wiring import local
+from shared.catalog import CATALOG
+from shared.kernel.errors import StoreUnavailable
+from shared.kernel.telemetry import Counters
+from tests.local.driver import COMMAND, ROOT, SAMPLES, Finished, Shop, lines, place, register, trefoil, trefoil_process
+
+EVERY_COMMAND = (
+    *("run --orders orders --workers 1", "send orders", "work --until-idle", "status", "status --json"),
+    *("show orders a", "trace a", "pause orders", "resume orders", "replay orders", "audit", "audit --repair"),
+    *("dead list", "dead show orders/1", "dead replay --all", "dead drop --all"),
+)
+WRITING_COMMANDS = ("send orders", "pause orders", "resume orders", "work --until-idle", "run --orders orders")
+
+LIMITED = """
+import resource, signal, sys
+import functions.local.worker as worker
+from functions.local.cli import main
+
+limit, patience = int(sys.argv[1]), int(sys.argv[2])
+worker.TROUBLE_NAP_SECONDS, worker.GIVE_UP_AFTER = 0.01, patience
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.argv = ["trefoil", *sys.argv[3:]]
+main()
+"""
+"""The command line on a disk that takes files of a limited size only, with little patience."""
+
+
+def run(command: str, folder: Path) -> Finished:
+    """Run a command on a data folder; `orders` stands for a file of them beside it."""
+    orders = folder.parent / "orders"
+    orders.write_bytes(lines(place("a")))
+    return trefoil(*(orders if word == "orders" and "." not in command and _is_file(command, index) else word
+                     for index, word in enumerate(command.split())), "--data", folder)  # fmt: skip
+
+
+def _is_file(command: str, index: int) -> bool:
+    return command.split()[index - 1] in ("send", "--orders")
+
+
+def is_one_sentence(done: Finished, *words: str) -> None:
+    """A command that failed as a person may expect."""
+    assert done.code in (1, 2)
+    assert done.out == ""
+    (sentence,) = done.err.splitlines()
+    assert sentence.startswith("error: ")
+    assert [word for word in words if word not in sentence] == []
+
+
+# -- what is no database
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_a_file_that_is_no_database_is_left_alone(tmp_path, command):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "trefoil.db").write_bytes(b"these are my holiday notes\n" * 100)
+
+    done = run(command, folder)
+
+    is_one_sentence(done, f"'{folder}/trefoil.db' is not a Trefoil database", "--data")
+    assert (folder / "trefoil.db").read_bytes() == b"these are my holiday notes\n" * 100
+
+
+@pytest.mark.parametrize("command", ["status", "send orders"])
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path, command):
+    (tmp_path / "data").write_text("not a folder")
+
+    is_one_sentence(run(command, tmp_path / "data"), str(tmp_path / "data"), "--data")
+
+
+def test_a_folder_in_place_of_the_database_is_an_error(tmp_path):
+    (tmp_path / "data" / "trefoil.db").mkdir(parents=True)
+
+    is_one_sentence(run("status", tmp_path / "data"), "trefoil.db")
+
+
+def test_a_folder_below_a_file_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+
+    is_one_sentence(run("status", tmp_path / "file" / "data"), str(tmp_path / "file" / "data"))
+
+
+@pytest.mark.parametrize("layout", [2, 99])
+def test_a_database_of_another_layout_is_refused_rather_than_guessed_at(shop, layout):
+    shop.handle(register("ada"))
+    shop.change(f"pragma user_version = {layout}")
+
+    is_one_sentence(shop("status"), f"has layout {layout}; this version reads 1")
+
+
+def test_a_database_of_another_program_is_not_written_to(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "trefoil.db")) as connection:
+        connection.execute("create table messages (text text)")
+        connection.commit()
+
+    is_one_sentence(trefoil("status", "--data", tmp_path), "trefoil.db")
+    with closing(sqlite3.connect(tmp_path / "trefoil.db")) as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == [("messages",)]
+
+
+@pytest.mark.parametrize("command", ["status", "show orders o1", "trace o1", "audit", "work --until-idle"])
+def test_a_database_that_is_damaged_is_an_error(tmp_path, command):
+    shop = Shop(tmp_path / "data")
+    shop.handle(*(place(f"o{number}") for number in range(100)))
+    shop.query("pragma wal_checkpoint(truncate)")
+    file = tmp_path / "data" / "trefoil.db"
+    size = file.stat().st_size
+    with file.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xa5" * (size - 4096))
+
+    done = run(command, tmp_path / "data")
+
+    is_one_sentence(done, "trefoil.db")
+
+
+# -- what may not be written
+
+AS_ANYBODY = ("setpriv", "--bounding-set", "-dac_override") if os.geteuid() == 0 else ()
+"""Root may write everywhere, unless it is told that it may not."""
+
+
+@pytest.fixture
+def read_only(shop) -> Iterator[Shop]:
+    """A data folder, and a database in it, that nobody may write."""
+    shop.handle(register("ada"))
+    files = [path for path in shop.folder.glob("trefoil.db*")]
+    for path in files:
+        path.chmod(0o444)
+    shop.folder.chmod(0o555)
+    yield shop
+    shop.folder.chmod(0o755)
+    for path in files:
+        if path.exists():
+            path.chmod(0o644)
+
+
+@pytest.mark.requires(not AS_ANYBODY or shutil.which("setpriv"), install="util-linux, or be somebody else than root")
+@pytest.mark.parametrize("command", ["send -", "work --until-idle", "pause users", "status"])
+def test_a_folder_that_may_not_be_written_is_an_error(read_only, command):
+    line = [*command.split(), "--data", read_only.folder]
+
+    done = trefoil_process(*line, stdin=lines(register("bob")), command=(*AS_ANYBODY, *COMMAND))
+
+    is_one_sentence(done, str(read_only.folder))
+
+
+@pytest.mark.requires(not AS_ANYBODY or shutil.which("setpriv"), install="util-linux, or be somebody else than root")
+def test_a_folder_that_may_not_be_made_is_an_error(tmp_path):
+    tmp_path.chmod(0o555)
+
+    done = trefoil_process("status", "--data", tmp_path / "data", command=(*AS_ANYBODY, *COMMAND))
+
+    tmp_path.chmod(0o755)
+    is_one_sentence(done, str(tmp_path / "data"))
+
+
+# -- what somebody else holds
+
+
+@pytest.fixture
+def impatient(monkeypatch) -> None:
+    """Wait for a lock, and between two rounds, for a moment only."""
+    monkeypatch.setattr(Database.__init__, "__defaults__", (0.05,))
+    monkeypatch.setattr("functions.local.worker.TROUBLE_NAP_SECONDS", 0.01)
+
+
+@contextmanager
+def locked(shop: Shop) -> Iterator[sqlite3.Connection]:
+    """Somebody else's transaction, for as long as the block lasts, or until it is rolled back."""
+    path = shop.folder / "trefoil.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
+        connection.execute("begin immediate")
+        yield connection
+
+
+@pytest.mark.parametrize("command", WRITING_COMMANDS)
+def test_a_database_that_somebody_else_holds_is_an_error_with_a_remedy(shop, impatient, command):
+    shop.send(register("ada"))
+    with locked(shop):
+        done = run(command, shop.folder)
+
+    is_one_sentence(done, "database is locked", "another process holds it")
+    assert len(shop.query("select * from messages")) == 1
+
+
+@pytest.mark.parametrize("command", ["status", "audit", "dead list"])
+def test_a_database_that_somebody_else_writes_can_be_read(shop, impatient, command):
+    shop.handle(register("ada"))
+    with locked(shop):
+        done = run(command, shop.folder)
+
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_worker_goes_on_when_the_lock_is_gone(shop, impatient):
+    shop.send(register("ada"))
+    with local(shop.folder) as opened:
+        worker = Worker(opened, Counters())
+        opened.broker.enlist(os.getpid())
+        with locked(shop) as other:
+            Timer(0.3, other.execute, ["rollback"]).start()
+            worker.run(until_idle=True, stopped=lambda: False)
+
+    assert (shop.status()["users"], shop.missing()) == (1, [])
+
+
+def test_a_worker_that_is_locked_out_for_long_gives_up_and_leaves_every_message_where_it_was(shop, impatient):
+    shop.send(register("ada"))
+
+    with local(shop.folder) as opened, pytest.raises(StoreUnavailable, match="another process holds it"):
+        worker = Worker(opened, Counters())
+        with locked(shop):
+            worker.run(until_idle=True, stopped=lambda: False)
+
+    assert len(shop.query("select * from messages")) == 1
+    shop.work()
+    assert shop.status()["users"] == 1
+
+
+# -- what is full
+
+
+def limited(limit: int, *arguments: str | Path, stdin: bytes = b"", patience: int = 3) -> Finished:
+    return trefoil_process(str(limit), str(patience), *arguments, stdin=stdin, command=(sys.executable, "-c", LIMITED))
+
+
+def size(shop: Shop) -> int:
+    return max(path.stat().st_size for path in shop.folder.glob("trefoil.db*"))
+
+
+def test_a_full_disk_refuses_what_is_sent_and_takes_it_when_there_is_room(shop):
+    shop.handle(register("ada"))
+    many = lines(*(register(f"user-{number}") for number in range(500)))
+
+    full = limited(size(shop), "send", "-", "--data", shop.folder, stdin=many)
+
+    is_one_sentence(full, str(shop.folder / "trefoil.db"), "send it again")
+    assert shop("send", "-", stdin=many).out == "500 sent, 0 refused\n"
+    shop.work()
+    assert (shop.status()["users"], shop.missing(), len(shop.mails())) == (501, [], 501)
+
+
+def test_a_worker_on_a_full_disk_gives_up_and_loses_nothing(shop):
+    shop.send(*(place(f"o{number}") for number in range(100)))
+
+    full = limited(size(shop) // 2, "work", "--until-idle", "--data", shop.folder)
+
+    is_one_sentence(full, str(shop.folder / "trefoil.db"))
+    shop.work()
+    assert (shop.status()["orders"]["fulfilled"], shop.missing(), shop.letters()) == (100, [], [])
+    assert (len(shop.mails()), [name for name in shop.mails() if name.endswith(".2.eml")]) == (200, [])
+
+
+def test_workers_on_a_full_disk_give_up_and_lose_nothing(shop):
+    shop.send(*(place(f"o{number}") for number in range(100)))
+
+    full = limited(size(shop) // 2, "work", "--until-idle", "--workers", "2", "--data", shop.folder)
+
+    assert full.code == 1
+    assert "Traceback" not in full.both
+    shop.work()
+    assert (shop.status()["orders"]["fulfilled"], shop.missing(), shop.letters()) == (100, [], [])
+
+
+def test_a_log_that_can_not_be_written_does_not_stop_the_work(shop, tmp_path):
+    (tmp_path / "users").write_bytes(lines(register("ada")))
+    shop.send(register("bob"))
+    shop.folder.joinpath("log.jsonl").symlink_to("/dev/full")
+
+    done = trefoil_process("run", "--users", tmp_path / "users", "--workers", "1", "--json", "--data", shop.folder)
+
+    assert "Traceback" not in done.both
+    assert shop.status()["users"] + shop.status()["waiting"] == 2
+
+
+def test_the_remedy_of_a_full_disk_is_named(shop):
+    many = lines(*(register(f"user-{number}") for number in range(2_000))).splitlines()
+    with local(shop.folder) as opened:
+        opened.database._connection.execute("pragma max_page_count = 40")
+
+        with pytest.raises(StoreUnavailable, match="database or disk is full; free some space and start again"):
+            list(Sender(CATALOG, opened.broker).send(many))
+
+    assert shop.status()["channels"]["users"]["waiting"] in (0, 1000)
+
+
+@pytest.mark.requires(Path("/dev/full").exists(), install="Linux: there is no /dev/full here")
+@pytest.mark.parametrize(
+    "command", ["import cdnow sample", "status", "status --json", "trace a", "dead list", "--help"]
+)
+def test_an_output_that_can_not_be_written_is_an_error(shop, command):
+    shop.handle(place("a"))
+    words = [str(SAMPLES / "CDNOW_sample.txt") if word == "sample" else word for word in command.split()]
+    data = ["--data", shop.folder] if words[0] not in ("import", "--help") else []
+
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words, *data], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True, check=False
+        )
+
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_had_enough_is_no_error_worth_a_traceback():
+    line = [*COMMAND, "import", "cdnow", str(SAMPLES / "CDNOW_sample.txt")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert said == b""
+
+
+# -- mails
+
+
+def test_a_folder_of_mails_that_can_not_be_written_keeps_the_message(shop):
+    shop.send(register("ada"))
+    (shop.folder / "mails").write_text("in the way")
+    shop.work_once = shop("pause", "notifications")
+
+    shop.work()
+    (shop.folder / "mails").unlink()
+    shop("resume", "notifications")
+    shop.work()
+
+    assert (shop.mails(), shop.status()["mails"]) == (["welcome%3Ausers%2Fada%3A1%3A0.eml"], 1)
