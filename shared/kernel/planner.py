@@ -115,11 +115,12 @@ class Planner:
         if not record.claimed:
             raise ConcurrencyConflict("another worker's claim on this message was given back a moment ago")
         try:
-            record.answer = tuple(handler(view.state, message, self._context.provider))
+            answer = tuple(handler(view.state, message, self._context.provider))
         except TrefoilError as error:
             record.answer = error
             raise
-        return record.answer
+        record.answer = answer
+        return answer
 
     def check(self, record: Record) -> Message[Any]:
         """What a handler is to be given.

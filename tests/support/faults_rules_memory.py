@@ -62,6 +62,15 @@ def _remember_otherwise(patch: pytest.MonkeyPatch, change: Callable[[Any], Any])
     store_otherwise(patch, changed)
 
 
+def ask_the_memory_about_twins(patch: pytest.MonkeyPatch) -> None:
+    place = Planner._place
+
+    def place_alone(self: Planner, record: Record, view: View, draft: Any, _: Any) -> None:
+        place(self, record, view, draft, {})
+
+    patch.setattr(Planner, "_place", place_alone)
+
+
 def trust_ids(patch: pytest.MonkeyPatch) -> None:
     repeat = Planner._repeat
 
@@ -100,6 +109,7 @@ MEMORY = {
     "what was handled is not handled again": Broken(remember_nothing),
     "an empty answer is committed, too": Broken(skip_empty_answers),
     "a message is known by its source and its id": Broken(know_by_id_only),
+    "two copies in one batch share an answer": Broken(ask_the_memory_about_twins),
     "one id with two contents is refused": Broken(trust_ids),
     "a repeat is known before it is checked for expiry": Broken(check_expiry_first, cancellations),
     "what a snapshot forgot is looked up in older commits": Broken(forget_for_good, old_copies),

@@ -25,7 +25,8 @@ from tests.support.simulation_workload import Schedule, schedule
 from tests.support.simulation_world import Say, World
 
 WORKERS = 3
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 300.0
+"""More than the slowest batch takes, or its copies would multiply: what is settled too late was published again."""
 MOST_TURNS = 10_000
 """A run that takes more will never end: ten times the longest that was seen to end."""
 

@@ -20,9 +20,10 @@ def mails(seed: int) -> Schedule:
 
 
 def cancellations(seed: int) -> Schedule:
-    """Orders that are cancelled while there is time, and workers that die until there is none."""
+    """Orders that are cancelled while there is time, and no news of it until there is none."""
     orders = (OrderPlan("fulfilled", "before it expires"),) * 3
-    return _about(seed, (faults.CRASH, faults.HALF_AN_HOUR), 60, orders=orders)
+    kinds = (faults.CRASH, faults.HALF_AN_HOUR, faults.PUBLISH_REFUSED)
+    return _about(seed, kinds, 60, orders=orders, pace=1.0)
 
 
 def reminders(seed: int) -> Schedule:
