@@ -41,6 +41,6 @@ def main() -> None:
     except ConfigurationError as error:
         err.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
-    except TrefoilError as error:
+    except (TrefoilError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False)
         sys.exit(1)

@@ -1,7 +1,7 @@
 """What all commands share: the data folder, output for people or for pipes, times, money."""
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +18,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 _PIPED_WIDTH = 240  # columns; what reads a pipe wants whole lines
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -33,7 +33,10 @@ def clock_time(seconds: float | None) -> str:
     """A time for people, local, to the millisecond."""
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "milliseconds")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(" ", "milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f} s from 1970"  # further away than calendars reach
 
 
 def amount(minor: int, currency: str) -> str:

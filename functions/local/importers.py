@@ -1,8 +1,9 @@
 """Real files as commands: CDNOW purchases and hourly temperatures. The same file always gives the same ids."""
 
 import csv
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -10,11 +11,14 @@ import msgspec
 
 from shared.kernel.codec import SUBJECT, encode
 from shared.kernel.message import Envelope, Payload
-from shared.messages.orders import PlaceOrder
+from shared.messages.orders import MOST_ITEMS, PlaceOrder
 from shared.messages.sensors import RecordReading
 from shared.messages.users import RegisterUser
-from shared.messages.values import Money
+from shared.messages.values import MOST_MINOR_UNITS, Money
 
+_MOST_DOLLARS = Decimal(MOST_MINOR_UNITS) / 100
+_COLDEST, _HOTTEST = Decimal("-273.15"), Decimal(10_000)  # degrees Celsius, as in CentiCelsius
+_BEYOND_ALL = 100_000  # in any unit; an exponent may be too huge to be computed with
 _CUSTOMER_LIMIT = 32  # leaves room for the rest of an order's id, which is a subject
 
 Complain = Callable[[int, str], None]
@@ -30,60 +34,66 @@ def import_cdnow(lines: Iterable[str], complain: Complain) -> Iterator[Envelope]
     same_day: Counter[tuple[str, date]] = Counter()
     known: set[str] = set()
     for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields or (number == 1 and not fields[0].isdigit()):
-            continue
+        if not line.strip() or (number == 1 and not any(letter.isdigit() for letter in line)):
+            continue  # blank, or the header
         try:
-            customer, day, quantity, total = _purchase(fields)
+            customer, day, placed = _purchase(line.split())
         except ValueError as error:
             complain(number, str(error))
             continue
         if customer not in known:
             known.add(customer)
-            yield _registration(customer, day)
+            registered = RegisterUser(f"Customer {customer}", placed.email)
+            yield _command("/import/cdnow", placed.customer, _midnight(day), registered)
         same_day[customer, day] += 1
         order = f"{customer}-{day:%Y%m%d}-{same_day[customer, day]}"
-        placed = PlaceOrder(f"customer-{customer}", _address(customer), quantity, Money(total, "USD"), day)
         yield _command("/import/cdnow", order, _midnight(day), placed)
 
 
-def _purchase(fields: list[str]) -> tuple[str, date, int, int]:
+def _purchase(fields: list[str]) -> tuple[str, date, PlaceOrder]:
     if len(fields) not in (4, 5):
         raise ValueError(f"{len(fields)} columns; 'customer [sample-id] date cds dollars' are four or five")
     customer, *_, day, quantity, dollars = fields
     if not SUBJECT.fullmatch(customer) or len(customer) > _CUSTOMER_LIMIT:
         raise ValueError(f"customer '{customer[:40]}' is not 1 to {_CUSTOMER_LIMIT} letters and digits")
+    who, address = f"customer-{customer}", f"customer-{customer}@example.com"
+    when = _day(day)
+    return customer, when, PlaceOrder(who, address, _count(quantity), Money(_cents(dollars), "USD"), when)
+
+
+def _day(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{8}", text):
+        raise ValueError(f"date '{text[:40]}' is not of the form 19970101")
     try:
-        when = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date()
+        return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"date '{day}' is not of the form 19970101") from None
-    if not quantity.isdigit() or int(quantity) < 1:
-        raise ValueError(f"'{quantity}' is not a number of CDs")
-    return customer, when, int(quantity), _cents(dollars)
+        raise ValueError(f"date '{text}' is not a day of the calendar") from None
 
 
-def _cents(dollars: str) -> int:
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text) or not 1 <= int(text) <= MOST_ITEMS:
+        raise ValueError(f"'{text[:40]}' is not a number of CDs from 1 to {MOST_ITEMS:,}")
+    return int(text)
+
+
+def _cents(text: str) -> int:
+    dollars = _decimal(text)
+    # Compared before it is computed with, because an exponent may be huge.
+    if dollars is None or not 0 <= dollars <= _MOST_DOLLARS or dollars * 100 % 1:
+        raise ValueError(f"'{text[:40]}' is not an amount of dollars and whole cents, from 0 to {_MOST_DOLLARS:,}")
+    return int(dollars * 100)
+
+
+def _decimal(text: str) -> Decimal | None:
     try:
-        cents = Decimal(dollars) * 100
+        value = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"'{dollars}' is not an amount of dollars") from None
-    if not cents.is_finite() or cents < 0 or cents != cents.to_integral_value():
-        raise ValueError(f"'{dollars}' is not an amount of dollars and whole cents, from zero up")
-    return int(cents)
-
-
-def _registration(customer: str, day: date) -> Envelope:
-    user = f"customer-{customer}"
-    registered = RegisterUser(f"Customer {customer}", _address(customer))
-    return _command("/import/cdnow", user, _midnight(day), registered)
+        return None
+    return value if value.is_finite() else None
 
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _address(customer: str) -> str:
-    return f"customer-{customer}@example.com"
 
 
 def import_temperatures(lines: Iterable[str], sensor: str, unit: str, complain: Complain) -> Iterator[Envelope]:
@@ -92,17 +102,22 @@ def import_temperatures(lines: Iterable[str], sensor: str, unit: str, complain: 
     Readings that share a time are distinct.
     """
     same_time: Counter[str] = Counter()
-    rows = csv.DictReader(lines)
-    missing = {"temp", "date"} - set(rows.fieldnames or ())
-    if missing:
+    numbered = enumerate(lines, 1)
+    try:
+        header = _cells(next(numbered, (1, ""))[1] or ",")
+    except ValueError as error:
+        complain(1, str(error))
+        return
+    if missing := {"temp", "date"} - set(header):
         complain(1, f"the header lacks {' and '.join(sorted(missing))}; expected 'temp,date'")
         return
-    for row in rows:
+    for number, line in numbered:
+        if not line.strip():
+            continue
         try:
-            at = datetime.strptime(row["date"] or "", "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - the sensor's wall clock
-            temperature = _centi_celsius(row["temp"] or "", unit)
+            temperature, at = _reading(dict(zip(header, _cells(line), strict=False)), unit)
         except ValueError as error:
-            complain(rows.line_num, str(error))
+            complain(number, str(error))
             continue
         stamp = at.strftime("%Y%m%dT%H%M%S")
         same_time[stamp] += 1
@@ -110,15 +125,31 @@ def import_temperatures(lines: Iterable[str], sensor: str, unit: str, complain: 
         yield _command("/import/temperatures", sensor, at, RecordReading(temperature, at), id_)
 
 
-def _centi_celsius(text: str, unit: str) -> int:
+def _cells(line: str) -> list[str]:
+    # Line by line, so that an open quote spoils its own line only.
     try:
-        degrees = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"'{text}' is not a temperature") from None
-    if not degrees.is_finite():
-        raise ValueError(f"'{text}' is not a temperature")
-    celsius = (degrees - 32) * 5 / 9 if unit == "F" else degrees
-    return round(celsius * 100)
+        (cells,) = csv.reader([line], strict=True)
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"not comma-separated values: {error}") from None
+    return [cell.strip() for cell in cells]
+
+
+def _reading(row: Mapping[str, str], unit: str) -> tuple[int, datetime]:
+    text = row.get("date", "")
+    try:
+        at = datetime.strptime(text, "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - the sensor's wall clock
+    except ValueError:
+        raise ValueError(f"date '{text[:40]}' is not of the form 2010/01/31 13:00:00") from None
+    return _centi_celsius(row.get("temp", ""), unit), at
+
+
+def _centi_celsius(text: str, unit: str) -> int:
+    degrees = _decimal(text)
+    if degrees is not None and abs(degrees) < _BEYOND_ALL:
+        celsius = (degrees - 32) * 5 / 9 if unit == "F" else degrees
+        if _COLDEST <= celsius <= _HOTTEST:
+            return round(celsius * 100)
+    raise ValueError(f"'{text[:40]}' is not a temperature from {_COLDEST} to {_HOTTEST:,} degrees Celsius")
 
 
 def _command(source: str, subject: str, when: datetime, payload: Payload, id_: str | None = None) -> Envelope:

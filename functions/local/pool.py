@@ -5,13 +5,14 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import IO, Any
 
 from functions.local.worker import BATCH, Worker
-from infra.local.wiring import local
+from infra.local.wiring import check_settings, local
 from shared.kernel.errors import TrefoilError
 from shared.kernel.telemetry import JsonLines, Observation, Several
 
@@ -32,6 +33,7 @@ class Pool:
         self._data = data
         self._batch = batch
         self._until_idle = until_idle
+        check_settings(data)  # once, here, rather than in every worker
         self._running: dict[Connection, Any] = {}
         self.replaced = 0
         for _ in range(workers):
@@ -44,12 +46,15 @@ class Pool:
         there.close()
         self._running[here] = process
 
-    def counts(self) -> Iterator[Counts]:
-        """Yield what was handled since the last time, about ten times a second, until all workers are done.
+    def counts(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Counts]:
+        """Yield what was handled since the last time, about ten times a second, until all workers are done, or stopped.
 
         Raises TrefoilError when workers keep dying.
         """
         while self._running:
+            if stopped():
+                self.stop()
+                return
             news: Counts = Counter()
             ready = set(wait(list(self._running), timeout=2 * _REPORT_SECONDS))
             for connection in [each for each in self._running if each in ready]:
@@ -94,7 +99,8 @@ class _Reporter:
             self.report()
 
     def report(self) -> None:
-        self._connection.send(self._counts)
+        with suppress(BrokenPipeError):  # nobody reads any more; `Stop` sees to the rest
+            self._connection.send(self._counts)
         self._counts = Counter()
         self._next = time.monotonic() + _REPORT_SECONDS
 
@@ -115,6 +121,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._set = False
+        self._parent = multiprocessing.parent_process()
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGTERM, self._stop)
 
@@ -122,8 +129,8 @@ class Stop:
         self._set = True
 
     def __call__(self) -> bool:
-        """Whether a signal came."""
-        return self._set
+        """Whether a signal came, or the process that started this one is gone."""
+        return self._set or (self._parent is not None and not self._parent.is_alive())
 
 
 def work_here(data: Path, log: IO[bytes], level: str, batch: int, *, until_idle: bool) -> None:

@@ -1,5 +1,6 @@
 """Messages from outside: JSON lines are checked one by one, the good ones published."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -50,6 +51,7 @@ class Sender:
 
     def _checked(self, lines: Iterable[bytes]) -> Iterator[tuple[int, Outgoing]]:
         for number, line in enumerate(lines, 1):
+            line = line.removeprefix(BOM_UTF8) if number == 1 else line  # noqa: PLW2901 - it is no part of the line
             if not line.strip():
                 continue
             try:
@@ -78,7 +80,7 @@ def _read(line: bytes) -> Envelope:
         return decode(line.strip())
     try:
         short = _short.decode(line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedMessage(f"neither a CloudEvent (no specversion) nor type, subject and data: {error}") from error
     made_up = {"specversion": "1.0", "id": str(uuid4()), "source": SOURCE, "time": datetime.now(UTC)}
     return decode(msgspec.json.encode({**made_up, "type": short.type, "subject": short.subject, "data": short.data}))

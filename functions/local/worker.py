@@ -35,6 +35,7 @@ class Worker:
         Raises StoreUnavailable when the database keeps refusing.
         """
         broker, pid = self._local.broker, os.getpid()
+        broker.retire(pid)  # whoever had this process's number before is gone
         broker.free_leases_of_the_dead(process_is_alive)
         broker.enlist(pid)
         try:

@@ -50,6 +50,11 @@ class Local:
         }
 
 
+def check_settings(folder: Path) -> None:
+    """Raises ConfigurationError naming the setting of a provider that is wrong."""
+    providers(os.environ, folder / MAILS)
+
+
 @contextmanager
 def local(folder: Path) -> Iterator[Local]:
     """Open a data folder; raises ConfigurationError when it can't be used."""

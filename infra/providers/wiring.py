@@ -21,6 +21,11 @@ def providers(settings: Mapping[str, str], mails: Path) -> dict[str, Any]:
     Raises ConfigurationError naming the setting.
     """
     seed = settings.get("TREFOIL_SEED", "trefoil")
+    failed = _rate(settings, "TREFOIL_CARRIER_FAILURE_RATE", 0.01)
+    undeliverable = _rate(settings, "TREFOIL_CARRIER_UNDELIVERABLE_RATE", 0.01)
+    if failed + undeliverable > 1:
+        names = "TREFOIL_CARRIER_FAILURE_RATE and TREFOIL_CARRIER_UNDELIVERABLE_RATE"
+        raise ConfigurationError(f"{names} add up to {failed + undeliverable:g}; they share the parcels, lower one")
     gateway = SimulatedGateway(
         seed=seed,
         decline_rate=_rate(settings, "TREFOIL_PAYMENT_DECLINE_RATE", 0.03),
@@ -28,8 +33,8 @@ def providers(settings: Mapping[str, str], mails: Path) -> dict[str, Any]:
     )
     carrier = SimulatedCarrier(
         seed=seed,
-        failure_rate=_rate(settings, "TREFOIL_CARRIER_FAILURE_RATE", 0.01),
-        undeliverable_rate=_rate(settings, "TREFOIL_CARRIER_UNDELIVERABLE_RATE", 0.01),
+        failure_rate=failed,
+        undeliverable_rate=undeliverable,
         transient_rate=_rate(settings, "TREFOIL_CARRIER_TRANSIENT_RATE", 0.005),
     )
     return {
@@ -64,11 +69,15 @@ def _smtp(url: str, sender: str) -> Mailer:
     from infra.providers.smtp import SmtpMailer  # noqa: PLC0415 - smtplib and ssl are for those who send
 
     parts = urlsplit(url)
-    if parts.scheme != "smtp" or not parts.hostname:
+    try:
+        host, port = parts.hostname, parts.port or 25
+    except ValueError:
+        host, port = None, 0
+    if parts.scheme != "smtp" or not host:
         raise ConfigurationError("TREFOIL_SMTP_URL is not of the form smtp://[user:password@]host[:port][?starttls]")
     return SmtpMailer(
-        parts.hostname,
-        parts.port or 25,
+        host,
+        port,
         sender,
         starttls="starttls" in parse_qs(parts.query, keep_blank_values=True),
         username=unquote(parts.username or ""),

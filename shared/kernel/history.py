@@ -7,13 +7,15 @@ from typing import Any
 
 from shared.kernel.catalog import Catalog
 from shared.kernel.codec import read_own
-from shared.kernel.commit import Commit, Emitted, Handled, Key
+from shared.kernel.commit import Commit, Emitted, Key
 from shared.kernel.errors import PermanentError, TransientError
 from shared.kernel.message import Envelope, Message
 from shared.kernel.ports import Store
 from shared.kernel.service import Service
 
-_EMITTED_ID = re.compile(r"(?P<service>[a-z_]+)/(?P<key>[A-Za-z0-9._~-]+):(?P<version>\d+):(?P<index>\d+)")
+_EMITTED_ID = re.compile(
+    r"(?P<service>[a-z_]+)/(?P<key>[A-Za-z0-9._~-]+):(?P<version>[0-9]{1,15}):(?P<index>[0-9]{1,9})"
+)
 _STREAMS_KEPT = 4096
 
 
@@ -60,21 +62,18 @@ class History:
     def _read_answers(self, stream: str) -> dict[Key, int]:
         return {m.key: commit.version for commit in self._store.read(stream) for m in commit.handled}
 
-    def origin(self, id_: str) -> tuple[Commit, int] | None:
-        """The commit that emitted a message, and the message's index in it; None when no service here did."""
+    def origin(self, id_: str, source: str | None = None) -> tuple[Commit, int] | None:
+        """The commit that emitted a message, and the message's index in it; None when no service here did.
+
+        A message from outside may have an id that looks like ours; its `source` tells it apart.
+        """
         found = _EMITTED_ID.fullmatch(id_)
         if not found or found["service"] not in self.catalog.services:
+            return None
+        if source not in (None, self.catalog.service(found["service"]).source):
             return None
         version, index = int(found["version"]), int(found["index"])
         commit = next(self._store.read(f"{found['service']}/{found['key']}", version + 1), None)
         if commit is None or commit.version != version or index >= len(commit.messages):
             return None
         return commit, index
-
-    def cause(self, id_: str) -> Handled | None:
-        """The direct parent of an emitted message."""
-        found = self.origin(id_)
-        if found is None:
-            return None
-        commit, index = found
-        return commit.handled[commit.messages[index].cause]

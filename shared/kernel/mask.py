@@ -1,4 +1,4 @@
-"""Payloads and states as people may see them: fields marked secret are masked."""
+"""Payloads and states as people may see them: what is marked secret is masked, and so is what does not fit its type."""
 
 from collections.abc import Mapping
 from types import NoneType, UnionType
@@ -11,16 +11,19 @@ MASK = "***"
 
 
 def masked(shape: Any, data: Any) -> Any:
-    """The builtins in `data` without what the type `shape` marks secret, and without what it does not know."""
+    """The builtins in `data` as far as they fit the type `shape` and it marks nothing secret.
+
+    What does not fit may be anything, an address in the wrong field for one, so it is masked. None fits nothing.
+    """
     if _is_secret(shape):
         return MASK
-    shape = _plain(shape)
+    plain = _plain(shape)
     if isinstance(data, Mapping):
-        return {name: masked(hint, value) for name, value, hint in _fields(shape, data)}
-    if isinstance(data, list):
-        (item, *_) = get_args(shape) or (None,)
-        return [masked(item, value) for value in data]
-    return MASK if shape is None else data
+        hints = _hints(plain, data)
+        return {name: masked(hints.get(name), value) for name, value in data.items()}
+    if isinstance(data, list) and get_origin(plain) in (list, tuple):
+        return [masked(get_args(plain)[0], value) for value in data]
+    return data if _fits(plain, data) else MASK
 
 
 def masked_json(shape: Any, body: bytes | msgspec.Raw) -> Any:
@@ -31,12 +34,20 @@ def masked_json(shape: Any, body: bytes | msgspec.Raw) -> Any:
         return f"({len(body):,} bytes that are not JSON)"
 
 
-def _fields(shape: Any, data: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def _hints(shape: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(shape, type) and issubclass(shape, Struct):
-        hints = get_type_hints(shape, include_extras=True)
-        return [(name, value, hints.get(name)) for name, value in data.items()]
-    item = get_args(shape)[1] if get_origin(shape) is dict else None
-    return [(name, value, item) for name, value in data.items()]
+        return get_type_hints(shape, include_extras=True)
+    return dict.fromkeys(data, get_args(shape)[1]) if get_origin(shape) is dict else {}
+
+
+def _fits(shape: Any, data: Any) -> bool:
+    if shape is None:
+        return False
+    try:
+        msgspec.convert(data, shape)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _is_secret(shape: Any) -> bool:

@@ -48,27 +48,29 @@ def trace(history: History, system: System, start: str) -> list[Node]:
 
 
 def _roots(history: History, start: str) -> Iterator[tuple[str, Handled]]:
-    if history.origin(start):
-        yield from _climb(history, start)
+    if origin := history.origin(start):
+        yield _climb(history, origin)
         return
     for service in history.catalog.services:
         stream = f"{service}/{start}"
         for commit in history.commits(stream):
             for handled in commit.handled:
-                if history.origin(handled.id):
-                    yield from _climb(history, handled.id)
-                else:
-                    yield stream, handled
+                origin = history.origin(handled.id, handled.source)
+                yield _climb(history, origin) if origin else (stream, handled)
 
 
-def _climb(history: History, id_: str) -> Iterator[tuple[str, Handled]]:
+def _climb(history: History, origin: tuple[Commit, int]) -> tuple[str, Handled]:
     """The message from outside that started it all, and the stream that answered it."""
-    while found := history.origin(id_):
-        commit, index = found
+    climbed: set[tuple[str, int]] = set()
+    while True:
+        commit, index = origin
         cause = commit.handled[commit.messages[index].cause]
-        if not history.origin(cause.id):
-            yield commit.stream, cause
-        id_ = cause.id
+        further = history.origin(cause.id, cause.source)
+        # Somebody who forges our source could lead us in a circle.
+        if further is None or (commit.stream, commit.version) in climbed:
+            return commit.stream, cause
+        climbed.add((commit.stream, commit.version))
+        origin = further
 
 
 def _from_root(history: History, whereabouts: Whereabouts, stream: str, root: Handled) -> Node:

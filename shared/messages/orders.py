@@ -7,7 +7,9 @@ from msgspec import Meta
 from shared.kernel.message import Payload, command, event
 from shared.messages.values import Date, Email, Money, Text
 
-Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
+MOST_ITEMS = 1_000_000
+
+Quantity = Annotated[int, Meta(ge=1, le=MOST_ITEMS)]
 
 
 @command("orders.place-order.v1")

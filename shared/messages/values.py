@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 SECRET = Meta(extra={"secret": True}, extra_json_schema={"x-secret": True})
 """Marks a field that is masked wherever a person reads a payload (`show`, `trace`, `dead show`)."""
 
-MinorUnits = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+MOST_MINOR_UNITS = 2**53 - 1
+
+MinorUnits = Annotated[int, Meta(ge=0, le=MOST_MINOR_UNITS)]
 """Whole cents (or the currency's own smallest unit), within what JSON numbers carry exactly (RFC 8259, section 6)."""
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}")]

@@ -161,6 +161,15 @@ class Shop:
         return Counter(stream.partition("/")[0] for (stream,) in self.query("select stream from commits"))
 
 
+def fails_in_one_sentence(done: Finished, *words: str) -> None:
+    """A command that failed as a person may expect: told why, without a traceback."""
+    assert done.code in (1, 2), done.err
+    assert done.out == ""
+    (sentence,) = done.err.splitlines()
+    assert sentence.startswith("error: ")
+    assert [word for word in words if word not in sentence] == []
+
+
 # -- messages
 
 

@@ -236,7 +236,7 @@ def test_a_letter_that_still_can_not_be_handled_comes_back(letters):
         (["--all"], []),
         (["--reason", "Nonsense"], ["orders/3", "orders/4", "users/1", "users/2"]),
     ],
-    ids=lambda value: " ".join(value),
+    ids=" ".join,
 )
 def test_only_the_letters_that_are_chosen_go(letters, command, chosen, left):
     done = letters("dead", command, *chosen)

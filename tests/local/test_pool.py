@@ -38,6 +38,13 @@ def counted(pool: Pool) -> Counter[tuple[str, str, str]]:
     return counts
 
 
+def kill_all(pool: Pool) -> None:
+    """Kill each worker as soon as it is there."""
+    for _ in pool.counts():
+        for child in multiprocessing.active_children():
+            child.kill()
+
+
 def balance(shop: Shop) -> None:
     """Every order is fulfilled, and every cent accounted for."""
     status = shop.status()
@@ -82,9 +89,7 @@ def test_workers_that_are_killed_again_and_again_are_not_replaced_for_ever(pool,
     monkeypatch.setattr("functions.local.pool._REPLACEMENTS", 1)
 
     with pytest.raises(TrefoilError, match="workers keep being killed, the last by signal 9"):
-        for _ in pool.counts():
-            for child in multiprocessing.active_children():
-                child.kill()
+        kill_all(pool)
 
 
 def test_a_pool_that_is_stopped_leaves_no_process_and_no_lease(busy, pool):

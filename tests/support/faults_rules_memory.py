@@ -13,7 +13,7 @@ from shared.kernel.record import Record
 from shared.kernel.stream import NEVER, View
 from tests.support.faults_ports import HostileStore
 from tests.support.faults_rules import Broken, store_otherwise
-from tests.support.simulation_focus import cancellations, mails, old_copies
+from tests.support.simulation_focus import cancellations, mails, old_copies, twins
 
 
 def remember_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ MEMORY = {
     "what was handled is not handled again": Broken(remember_nothing),
     "an empty answer is committed, too": Broken(skip_empty_answers),
     "a message is known by its source and its id": Broken(know_by_id_only),
-    "two copies in one batch share an answer": Broken(ask_the_memory_about_twins),
+    "two copies in one batch share an answer": Broken(ask_the_memory_about_twins, twins),
     "one id with two contents is refused": Broken(trust_ids),
     "a repeat is known before it is checked for expiry": Broken(check_expiry_first, cancellations),
     "what a snapshot forgot is looked up in older commits": Broken(forget_for_good, old_copies),

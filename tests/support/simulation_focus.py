@@ -62,6 +62,12 @@ def old_copies(seed: int) -> Schedule:
     return _about(seed, kinds, 100, readings=6, orders=(OrderPlan(),), memory=1 + seed % 2, snapshot_every=2)
 
 
+def twins(seed: int) -> Schedule:
+    """Copies that come together, where each message has a commit of its own that forgets the one before."""
+    forgetful = {"memory": 1, "snapshot_every": 1, "group_limit": 1, "batch": 10}
+    return _about(seed, (faults.LATE_COPY, faults.PUBLISH_TWICE), 60, readings=6, **forgetful)
+
+
 def _about(seed: int, kinds: Sequence[str], turns: int, **plan: Any) -> Schedule:
     rng = random.Random(seed)
     struck = tuple(Fault(rng.randrange(turns), rng.choice(kinds)) for _ in range(rng.randint(2, 8)))

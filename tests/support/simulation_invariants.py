@@ -49,19 +49,25 @@ def _everything_is_handled_once(evidence: Evidence) -> Iterator[str]:
 
 def _nothing_is_lost(evidence: Evidence) -> Iterator[str]:
     """Sent = handled + dead-lettered; nothing waits any more."""
-    for name, copy in _wanted(evidence):
+    for copy in lost(evidence):
+        yield f"{copy.id} of {copy.source} is neither handled nor dead-lettered at {copy.service}"
+
+
+def lost(evidence: Evidence) -> Iterator[Copy]:
+    """What a service was to have, and what became of nothing."""
+    for copy in _wanted(evidence):
         if copy not in evidence.answered and copy not in evidence.given_up:
-            yield f"{name} is neither handled nor dead-lettered at {copy.service}"
+            yield copy
 
 
-def _wanted(evidence: Evidence) -> Iterator[tuple[str, Copy]]:
+def _wanted(evidence: Evidence) -> Iterator[Copy]:
     catalog = evidence.world.catalog
     for sent in evidence.world.sent:
         for service in catalog.subscribers(sent.type):
-            yield f"a client's {sent.type}", copy_of(service, sent.body)
+            yield copy_of(service, sent.body)
     for fact in evidence.facts:
         for service in _audience(evidence, fact):
-            yield fact.envelope.id, copy_of(service, bytes(fact.message.body))
+            yield copy_of(service, bytes(fact.message.body))
 
 
 def _audience(evidence: Evidence, fact: Fact) -> list[str]:

@@ -156,6 +156,13 @@ def tick_only_orders(system: System) -> None:
     system.worlds["orders"].work()
 
 
+@pytest.mark.parametrize("name", CATALOG.services)
+def test_a_batch_can_be_handled_within_a_lease_of_five_minutes(name):
+    limits = CATALOG.service(name).limits
+
+    assert limits.batch * limits.handler_seconds <= 300
+
+
 def test_every_service_knows_only_the_types_of_the_catalog():
     handled = {payload for service in CATALOG.services.values() for payload in service.handles}
 

@@ -11,6 +11,7 @@ from functions.local.console import DEFAULT_DATA, Data, Json, clock_time, out, p
 from infra.local.wiring import local
 from shared.catalog import CATALOG
 from shared.kernel.codec import decode
+from shared.kernel.dropping import drop as drop_letter
 from shared.kernel.errors import PermanentError, TransientError, TrefoilError
 from shared.kernel.mask import masked_json
 from shared.kernel.ports import DeadLetters, Parked
@@ -60,7 +61,8 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT
     if json:
         print_json(shown)
         return
-    for name, value in shown.items():
+    shown_as_text = shown | {"first": clock_time(letter.first), "last": clock_time(letter.last)}
+    for name, value in shown_as_text.items():
         if name not in ("message", "text"):
             out.print(f"[bold]{name}[/bold] {escape(str(value))}")
     out.print(escape(letter.failure.text.rstrip()))
@@ -95,10 +97,9 @@ def drop(
     Example: trefoil dead drop orders/12
     """
     with local(data) as opened:
-        desk = opened.system.dead_letters
-        letters = _chosen(desk, ids, service, reason, all_=all_)
+        letters = _chosen(opened.system.dead_letters, ids, service, reason, all_=all_)
         for letter in letters:
-            desk.drop(letter)
+            drop_letter(CATALOG, opened.system, letter)
     out.print(f"{len(letters):,} dropped")
 
 
@@ -120,7 +121,7 @@ def _named(desk: DeadLetters, ids: list[str]) -> list[Parked]:
     letters = {f"{letter.service}/{letter.id}": letter for letter in _select(desk, None, None)}
     if unknown := [id_ for id_ in ids if id_ not in letters]:
         raise TrefoilError(f"there is no dead letter {', '.join(unknown)}; `trefoil dead list` names them")
-    return [letters[id_] for id_ in ids]
+    return [letters[id_] for id_ in dict.fromkeys(ids)]
 
 
 def _as_json(letter: Parked, *, whole: bool) -> dict[str, Any]:

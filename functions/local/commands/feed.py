@@ -24,7 +24,7 @@ def cdnow(file: _File) -> None:
 
     Example: trefoil import cdnow CDNOW_sample.txt > orders.jsonl
     """
-    with file.open(encoding="utf-8", errors="replace") as lines:
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
         _write(as_lines(import_cdnow(lines, _complain)))
 
 
@@ -42,7 +42,7 @@ def temperatures(
         raise typer.BadParameter(f"'{unit}' is neither F nor C", param_hint="--unit")
     if not SUBJECT.fullmatch(sensor):
         raise typer.BadParameter("1 to 64 characters of A-Z a-z 0-9 . _ ~ - are allowed", param_hint="--sensor")
-    with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
         _write(as_lines(import_temperatures(lines, sensor, unit, _complain)))
 
 

@@ -99,12 +99,12 @@ def topology(
     """
     from shared.kernel.topology import asyncapi, render  # noqa: PLC0415 - only this command pays for it
 
-    document = render(asyncapi(CATALOG))
-    if file.exists() and file.read_text() == document:
+    document = render(asyncapi(CATALOG)).encode()
+    if file.is_file() and file.read_bytes() == document:
         out.print(f"{file} is up to date")
         return
     if check:
         err.print(f"{file} is out of date; run `trefoil topology`", style="red")
         raise typer.Exit(1)
-    file.write_text(document)
+    file.write_bytes(document)
     out.print(f"{file} written")

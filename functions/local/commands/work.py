@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from functions.local.console import DEFAULT_DATA, Data
-from functions.local.pool import Pool, work_here
+from functions.local.pool import Pool, Stop, work_here
 from functions.local.worker import BATCH
 
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")]
@@ -31,9 +31,5 @@ def work(
     if workers == 1:
         work_here(data, sys.stderr.buffer, log, batch, until_idle=until_idle)
         return
-    pool = Pool(data, workers, batch, until_idle=until_idle)
-    try:
-        for _ in pool.counts():
-            pass
-    except KeyboardInterrupt:
-        pool.stop()
+    for _ in Pool(data, workers, batch, until_idle=until_idle).counts(Stop()):
+        pass

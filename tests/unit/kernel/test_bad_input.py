@@ -75,6 +75,7 @@ BAD = {
     "a missing field": (data(b"{}"), "PayloadMismatch", "`amount`"),
     "expired": (spoiled(expirytime=at(seconds=-1)), "Expired", "it expired at 2026-11-20T11:59:59"),
     "from the future": (spoiled(time=at(days=2)), "MalformedMessage", "2.0 days ahead"),
+    "from just after tomorrow": (spoiled(time=at(days=1, seconds=1)), "MalformedMessage", "1.0 days ahead"),
     "looping": (spoiled(hops=17), "HopLimitExceeded", "at most 16"),
     "looping for ever": (spoiled(hops=10**300), "HopLimitExceeded", "at most 16"),
 }

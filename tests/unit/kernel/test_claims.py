@@ -1,57 +1,22 @@
 """At most once: an effect without an idempotency key is claimed first and never asked for twice."""
 
-from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from infra.local.memory import MemoryStore
 from shared.kernel.errors import OutcomeUnknown, ProviderUnavailable, RuleViolation, StoreUnavailable
-from shared.kernel.message import Emission, Message
 from shared.kernel.outcome import DONE, DeadLetter, Defer, Outcome, Retry
-from shared.kernel.service import Limits
 from tests.support.kernel_fakes import (
     NOW,
     Add,
-    Added,
     FailingStore,
     RacingStore,
-    Tally,
     World,
     delivery,
-    tally_service,
 )
-
-
-class Printer:
-    """Prints; what is printed can't be unprinted. Fails first with each of the given errors."""
-
-    def __init__(self, *errors: BaseException, before: Callable[[], object] = lambda: None) -> None:
-        self.errors = list(errors)
-        self.printed: list[str] = []
-        self.before = before
-
-    def print(self, id_: str) -> None:
-        self.before()
-        if self.errors:
-            raise self.errors.pop(0)
-        self.printed.append(id_)
-
-
-def print_it(tally: Tally, message: Message[Add], printer: Printer) -> Iterable[Emission]:
-    printer.print(message.id)
-    return [Added(message.data.amount, tally.total + message.data.amount)]
-
-
-def printing(printer: Printer, store: MemoryStore | None = None) -> World:
-    service = tally_service(
-        handles={Add: print_it},
-        emits={Added: Tally.added},
-        provider=Printer,
-        at_most_once=True,
-        limits=Limits(handler_seconds=30),
-    )
-    return World(service, provider=printer, store=store)
+from tests.unit.kernel.printer import Printer, printing
 
 
 def dying(world: World, **attributes: Any) -> None:
@@ -207,73 +172,6 @@ def test_after_a_bug_nobody_knows_what_happened():
     assert printer.printed == []
 
 
-@pytest.mark.parametrize("conflicts", [1, 2, 3, 4])
-def test_a_conflict_after_the_effect_appends_again_and_calls_nobody(conflicts):
-    store = RacingStore()
-    printer = Printer()
-    world = printing(printer, store)
-    store.rivals = [lambda: None, *[lambda: store.overtake("tally/s1")] * conflicts]
-
-    outcomes = world.receive(delivery(Add(3)))
-
-    assert outcomes == [DONE]
-    assert printer.printed == ["m1"]
-    assert world.totals() == [3]
-
-
-def test_an_effect_that_could_not_be_committed_is_not_repeated():
-    store = RacingStore()
-    printer = Printer()
-    world = printing(printer, store)
-    store.rivals = [lambda: None, *[lambda: store.overtake("tally/s1")] * 5]
-
-    first = world.receive(delivery(Add(3)))
-    world.clock.time += 31
-    second = world.receive(delivery(Add(3), 2))
-
-    assert isinstance(first[0], Defer)
-    assert reason(second[0]) == "OutcomeUnknown"
-    assert printer.printed == ["m1"]
-
-
-def test_a_conflict_after_a_refusal_gives_the_claim_back_and_calls_nobody():
-    store = RacingStore()
-    printer = Printer(ProviderUnavailable("paper jam"))
-    world = printing(printer, store)
-    store.rivals = [lambda: None, lambda: store.overtake("tally/s1")]
-
-    first = world.receive(delivery(Add(3)))
-    between = list(printer.printed)
-    second = world.receive(delivery(Add(3), 2))
-
-    assert isinstance(first[0], Retry)
-    assert between == []
-    assert second == [DONE]
-    assert printer.printed == ["m1"]
-
-
-def test_a_conflict_at_the_claim_claims_anew():
-    store = RacingStore()
-    printer = Printer()
-    world = printing(printer, store)
-    store.rivals = [lambda: store.overtake("tally/s1")]
-
-    assert world.receive(delivery(Add(3))) == [DONE]
-    assert printer.printed == ["m1"]
-
-
-def test_of_two_workers_with_copies_one_has_the_effect():
-    store = RacingStore()
-    printer = Printer()
-    world, rival = printing(printer, store), printing(printer, store)
-    store.rivals = [lambda: rival.receive(delivery(Add(3)))]
-
-    outcomes = world.receive(delivery(Add(3)))
-
-    assert outcomes == [DONE]
-    assert printer.printed == ["m1"]
-
-
 def test_a_claim_that_could_not_be_made_leaves_the_effect_alone():
     printer, store = Printer(), FailingStore()
     store.append_error = StoreUnavailable("no answer")
@@ -285,6 +183,22 @@ def test_a_claim_that_could_not_be_made_leaves_the_effect_alone():
     assert printer.printed == []
 
 
+def test_without_a_claim_the_effect_is_not_asked_for_even_if_nothing_stands_in_its_way_any_more():
+    class SlowStore(MemoryStore):
+        """Takes an hour to make sure."""
+
+        def flush(self) -> None:
+            world.clock.time += 3600
+
+    printer = Printer()
+    world = printing(printer, SlowStore())
+
+    (outcome,) = world.receive(delivery(Add(3), time=NOW + timedelta(days=1, minutes=30)))
+
+    assert isinstance(outcome, Defer)
+    assert printer.printed == []
+
+
 def test_what_cannot_be_started_in_time_is_not_even_claimed():
     world = printing(Printer())
 
@@ -292,6 +206,22 @@ def test_what_cannot_be_started_in_time_is_not_even_claimed():
 
     assert reason(outcome) == "OutOfTime"
     assert world.commits() == []
+
+
+def test_a_claim_given_back_is_not_in_the_snapshot():
+    snapshots, outcomes = [], []
+
+    for number in range(12):
+        printer = Printer()
+        world = printing(printer)
+        world.receive(*[delivery(Add(1), id=f"n{each}") for each in range(number)])
+        printer.errors = [ProviderUnavailable("paper jam")]
+        world.receive(delivery(Add(1)))
+        snapshots.append(world.commits()[-1].snapshot is not None)
+        outcomes += world.receive(delivery(Add(1), 2))
+
+    assert any(snapshots)
+    assert outcomes == [DONE] * 12
 
 
 def test_a_claim_forgotten_by_a_snapshot_is_found_all_the_same():

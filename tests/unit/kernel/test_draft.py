@@ -198,6 +198,18 @@ def test_a_long_stream_is_snapshotted_now_and_then():
     assert all(state_of(commit).total == commit.version for commit in world.commits() if commit.snapshot)
 
 
+def test_a_snapshot_remembers_which_commit_answered_a_message():
+    world = World(tally_service(inflate))
+
+    for number in range(1, 41, 4):
+        world.receive(*[delivery(Add(1), id=f"m{n}") for n in range(number, number + 4)])
+
+    answered = {entry.id: commit.version for commit in world.commits() for entry in commit.handled}
+    entries = [entry for commit in world.commits() if commit.snapshot for entry in commit.snapshot.memory]
+    assert len(entries) > 10
+    assert all(entry.version == answered[entry.id] for entry in entries)
+
+
 @pytest.mark.parametrize("letter", ["a", '"', "\x01", "é", "\N{FOUR LEAF CLOVER}"])
 def test_no_commit_is_bigger_than_stores_take_whatever_the_ids(letter):
     world = World(tally_service(lambda _, __: [Noted("x" * 9_000)]))

@@ -11,16 +11,9 @@ from tests.support.kernel_fakes import Add, World, body, delivery, fields, raisi
 
 ENVELOPE = body(Add(1))
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=5,
-)
-NAMES = st.sampled_from(sorted(fields(hops=1, correlationid="c", expirytime="e", dataschema="d", sequence="s")))
+JSON = st.sampled_from([None, True, 0, -1, 17, 2**53, 2**70, -(10**400), 1e-9, 1.5, "", "3", "\0", "é" * 99, [], {}])
+JSON = JSON | st.lists(JSON, max_size=2) | st.dictionaries(st.sampled_from(["", "amount", "note"]), JSON, max_size=3)
+NAMES = st.sampled_from([*fields(hops=1, correlationid="c", expirytime="e", dataschema="d", sequence="s"), "", "?"])
 TEXTS = st.text(max_size=12) | st.sampled_from(["1.0", "s1", "tally.add.v1", "2026-11-20T12:00:00Z", "3", "-1", "null"])
 
 
@@ -38,7 +31,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @st.composite
 def misfitting(draw: st.DrawFn) -> bytes:
     """An envelope some of whose fields hold any JSON."""
-    return msgspec.json.encode({**fields(), **draw(st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=4))})
+    return msgspec.json.encode({**fields(), **draw(st.dictionaries(NAMES, JSON, max_size=4))})
 
 
 def survives(*bad: Delivery) -> None:
@@ -75,7 +68,7 @@ def test_any_json_in_any_field_is_survived(bodies, attempts, addressed):
 
 @settings(max_examples=35)
 @given(
-    st.dictionaries(NAMES.map(lambda name: f"ce-{name}") | st.text(max_size=6), TEXTS, max_size=10),
+    st.dictionaries(NAMES.map(lambda name: f"ce-{name}"), TEXTS, max_size=10),
     st.binary(max_size=20) | JSON.map(msgspec.json.encode),
 )
 @example({"ce-source": "\ud800"}, b"{}")

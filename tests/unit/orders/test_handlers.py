@@ -81,6 +81,7 @@ def test_a_placed_order_asks_for_its_money_and_does_not_wait_for_ever():
     answer = handle(Order(), place())
 
     assert answer == [placed(), CapturePayment(PRICE, DAY), After(PAYMENT_TIMEOUT, PaymentTimedOut())]
+    assert PAYMENT_TIMEOUT == 30 * 60
 
 
 def test_an_order_of_zero_value_is_paid_and_shipped_at_once():

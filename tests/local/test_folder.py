@@ -1,10 +1,8 @@
-"""Trouble with the folder or the disk: one sentence, a code that is not zero, nothing lost, and no traceback."""
+"""Trouble with the data folder: one sentence, a code that is not zero, nothing lost, and no traceback."""
 
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,14 +10,22 @@ from threading import Timer
 
 import pytest
 
-from functions.local.sending import Sender
 from functions.local.worker import Worker
 from infra.local.database import Database
 from infra.local.wiring import local
-from shared.catalog import CATALOG
 from shared.kernel.errors import StoreUnavailable
 from shared.kernel.telemetry import Counters
-from tests.local.driver import COMMAND, ROOT, SAMPLES, Finished, Shop, lines, place, register, trefoil, trefoil_process
+from tests.local.driver import (
+    COMMAND,
+    Finished,
+    Shop,
+    fails_in_one_sentence,
+    lines,
+    place,
+    register,
+    trefoil,
+    trefoil_process,
+)
 
 EVERY_COMMAND = (
     *("run --orders FILE --workers 1", "send FILE", "work --until-idle", "status", "status --json"),
@@ -28,34 +34,12 @@ EVERY_COMMAND = (
 )
 WRITING_COMMANDS = ("send FILE", "pause orders", "resume orders", "work --until-idle", "run --orders FILE")
 
-LIMITED = """
-import resource, signal, sys
-import functions.local.worker as worker
-from functions.local.cli import main
-
-limit, patience = int(sys.argv[1]), int(sys.argv[2])
-worker.TROUBLE_NAP_SECONDS, worker.GIVE_UP_AFTER = 0.01, patience
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.argv = ["trefoil", *sys.argv[3:]]
-main()
-"""
-"""The command line on a disk that takes files of a limited size only, with little patience."""
-
 
 def run(command: str, folder: Path) -> Finished:
     """Run a command on a data folder; FILE stands for a file of orders beside it."""
     file = folder.parent / "orders.jsonl"
     file.write_bytes(lines(place("a")))
     return trefoil(*command.replace("FILE", str(file)).split(), "--data", folder)
-
-
-def is_one_sentence(done: Finished, *words: str) -> None:
-    """A command that failed as a person may expect."""
-    assert done.code in (1, 2)
-    assert done.out == ""
-    (sentence,) = done.err.splitlines()
-    assert sentence.startswith("error: ")
-    assert [word for word in words if word not in sentence] == []
 
 
 # -- what is no database
@@ -69,7 +53,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path, command):
 
     done = run(command, folder)
 
-    is_one_sentence(done, f"'{folder}/trefoil.db' is not a Trefoil database", "--data")
+    fails_in_one_sentence(done, f"'{folder}/trefoil.db' is not a Trefoil database", "--data")
     assert (folder / "trefoil.db").read_bytes() == b"these are my holiday notes\n" * 100
 
 
@@ -77,19 +61,19 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path, command):
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path, command):
     (tmp_path / "data").write_text("not a folder")
 
-    is_one_sentence(run(command, tmp_path / "data"), str(tmp_path / "data"), "--data")
+    fails_in_one_sentence(run(command, tmp_path / "data"), str(tmp_path / "data"), "--data")
 
 
 def test_a_folder_in_place_of_the_database_is_an_error(tmp_path):
     (tmp_path / "data" / "trefoil.db").mkdir(parents=True)
 
-    is_one_sentence(run("status", tmp_path / "data"), "trefoil.db")
+    fails_in_one_sentence(run("status", tmp_path / "data"), "trefoil.db")
 
 
 def test_a_folder_below_a_file_is_an_error(tmp_path):
     (tmp_path / "file").touch()
 
-    is_one_sentence(trefoil("status", "--data", tmp_path / "file" / "data"), str(tmp_path / "file" / "data"))
+    fails_in_one_sentence(trefoil("status", "--data", tmp_path / "file" / "data"), str(tmp_path / "file" / "data"))
 
 
 @pytest.mark.parametrize("layout", [2, 99])
@@ -97,7 +81,7 @@ def test_a_database_of_another_layout_is_refused_rather_than_guessed_at(shop, la
     shop.handle(register("ada"))
     shop.change(f"pragma user_version = {layout}")
 
-    is_one_sentence(shop("status"), f"has layout {layout}; this version reads 1")
+    fails_in_one_sentence(shop("status"), f"has layout {layout}; this version reads 1")
 
 
 def test_a_database_of_another_program_is_not_written_to(tmp_path):
@@ -105,7 +89,7 @@ def test_a_database_of_another_program_is_not_written_to(tmp_path):
         connection.execute("create table messages (text text)")
         connection.commit()
 
-    is_one_sentence(trefoil("status", "--data", tmp_path), "trefoil.db")
+    fails_in_one_sentence(trefoil("status", "--data", tmp_path), "trefoil.db")
     with closing(sqlite3.connect(tmp_path / "trefoil.db")) as connection:
         assert connection.execute("select name from sqlite_master").fetchall() == [("messages",)]
 
@@ -123,7 +107,7 @@ def test_a_database_that_is_damaged_is_an_error(tmp_path, command):
 
     done = run(command, tmp_path / "data")
 
-    is_one_sentence(done, "trefoil.db")
+    fails_in_one_sentence(done, "trefoil.db")
 
 
 # -- what may not be written
@@ -136,7 +120,7 @@ AS_ANYBODY = ("setpriv", "--bounding-set", "-dac_override") if os.geteuid() == 0
 def read_only(shop) -> Iterator[Shop]:
     """A data folder, and a database in it, that nobody may write."""
     shop.handle(register("ada"))
-    files = [path for path in shop.folder.glob("trefoil.db*")]
+    files = list(shop.folder.glob("trefoil.db*"))
     for path in files:
         path.chmod(0o444)
     shop.folder.chmod(0o555)
@@ -154,7 +138,7 @@ def test_a_folder_that_may_not_be_written_is_an_error(read_only, command):
 
     done = trefoil_process(*line, stdin=lines(register("bob")), command=(*AS_ANYBODY, *COMMAND))
 
-    is_one_sentence(done, str(read_only.folder))
+    fails_in_one_sentence(done, str(read_only.folder))
 
 
 @pytest.mark.requires(not AS_ANYBODY or shutil.which("setpriv"), install="util-linux, or be somebody else than root")
@@ -164,7 +148,7 @@ def test_a_folder_that_may_not_be_made_is_an_error(tmp_path):
     done = trefoil_process("status", "--data", tmp_path / "data", command=(*AS_ANYBODY, *COMMAND))
 
     tmp_path.chmod(0o755)
-    is_one_sentence(done, str(tmp_path / "data"))
+    fails_in_one_sentence(done, str(tmp_path / "data"))
 
 
 # -- what somebody else holds
@@ -206,7 +190,7 @@ def test_a_database_that_somebody_else_holds_is_an_error_with_a_remedy(shop, imp
     with locked(shop):
         done = run(command, shop.folder)
 
-    is_one_sentence(done, "database is locked", "another process holds it")
+    fails_in_one_sentence(done, "database is locked", "another process holds it")
     assert len(shop.query("select * from messages")) == 1
 
 
@@ -244,117 +228,3 @@ def test_a_worker_that_is_locked_out_for_long_gives_up_and_leaves_every_message_
     assert shop.query("select service, attempts from messages") == [("users", 0)]
     shop.work()
     assert shop.status()["users"] == 1
-
-
-# -- what is full
-
-
-def limited(limit: int, *arguments: str | Path, stdin: bytes = b"", patience: int = 3) -> Finished:
-    return trefoil_process(str(limit), str(patience), *arguments, stdin=stdin, command=(sys.executable, "-c", LIMITED))
-
-
-def size(shop: Shop) -> int:
-    return max(path.stat().st_size for path in shop.folder.glob("trefoil.db*"))
-
-
-def test_a_full_disk_refuses_what_is_sent_and_takes_it_when_there_is_room(shop):
-    shop.handle(register("ada"))
-    many = lines(*(register(f"user-{number}") for number in range(500)))
-
-    full = limited(size(shop), "send", "-", "--data", shop.folder, stdin=many)
-
-    is_one_sentence(full, str(shop.folder / "trefoil.db"))
-    assert shop("send", "-", stdin=many).out == "500 sent, 0 refused\n"
-    shop.work()
-    assert (shop.status()["users"], shop.missing(), len(shop.mails())) == (501, [], 501)
-
-
-def test_a_worker_on_a_full_disk_gives_up_and_loses_nothing(shop):
-    shop.send(*(place(f"o{number}") for number in range(100)))
-
-    full = limited(size(shop) // 2, "work", "--until-idle", "--data", shop.folder)
-
-    is_one_sentence(full, str(shop.folder / "trefoil.db"))
-    shop.work()
-    assert (shop.status()["orders"]["fulfilled"], shop.missing(), shop.letters()) == (100, [], [])
-    assert (len(shop.mails()), [name for name in shop.mails() if name.endswith(".2.eml")]) == (200, [])
-
-
-def test_workers_on_a_full_disk_give_up_and_lose_nothing(shop):
-    shop.send(*(place(f"o{number}") for number in range(100)))
-
-    full = limited(size(shop) // 2, "work", "--until-idle", "--workers", "2", "--data", shop.folder)
-
-    assert full.code == 1
-    assert "Traceback" not in full.both
-    shop.work()
-    assert (shop.status()["orders"]["fulfilled"], shop.missing(), shop.letters()) == (100, [], [])
-
-
-def test_a_log_that_can_not_be_written_does_not_stop_the_work(shop, tmp_path):
-    (tmp_path / "users").write_bytes(lines(register("ada")))
-    shop.send(register("bob"))
-    shop.folder.joinpath("log.jsonl").symlink_to("/dev/full")
-
-    done = trefoil_process("run", "--users", tmp_path / "users", "--workers", "1", "--json", "--data", shop.folder)
-
-    assert "Traceback" not in done.both
-    assert shop.status()["users"] + shop.status()["waiting"] == 2
-
-
-def test_the_remedy_of_a_full_disk_is_named(shop):
-    many = lines(*(register(f"user-{number}") for number in range(2_000))).splitlines()
-    with local(shop.folder) as opened:
-        opened.database._connection.execute("pragma max_page_count = 40")
-
-        with pytest.raises(StoreUnavailable, match="database or disk is full; free some space and start again"):
-            list(Sender(CATALOG, opened.broker).send(many))
-
-    assert shop.status()["channels"]["users"]["waiting"] in (0, 1000)
-
-
-@pytest.mark.requires(Path("/dev/full").exists(), install="Linux: there is no /dev/full here")
-@pytest.mark.parametrize(
-    "command", ["import cdnow sample", "status", "status --json"]
-)
-def test_an_output_that_can_not_be_written_is_an_error(shop, command):
-    shop.handle(place("a"))
-    words = [str(SAMPLES / "CDNOW_sample.txt") if word == "sample" else word for word in command.split()]
-    data = ["--data", shop.folder] if words[0] == "status" else []
-
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [*COMMAND, *words, *data], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True, check=False
-        )
-
-    assert done.returncode != 0
-    assert "No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_reader_that_has_had_enough_is_no_error_worth_a_traceback():
-    line = [*COMMAND, "import", "cdnow", str(SAMPLES / "CDNOW_sample.txt")]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        said = process.stderr.read()
-
-    assert said == b""
-
-
-# -- mails
-
-
-def test_a_folder_of_mails_that_can_not_be_written_costs_no_mail(shop):
-    shop.send(register("ada"))
-    (shop.folder / "mails").write_text("in the way")
-    some_rounds = iter([False] * 50)
-
-    with local(shop.folder) as opened:
-        Worker(opened, Counters()).run(until_idle=True, stopped=lambda: next(some_rounds, True))
-    (shop.folder / "mails").unlink()
-    shop.change("update messages set due = 0")
-    shop.work()
-
-    assert (shop.mails(), shop.status()["mails"]) == (["welcome%3Ausers%2Fada%3A1%3A0.eml"], 1)
-    assert shop.letters() == []
