@@ -79,4 +79,5 @@ class Draft:
 
 def _size(handled: Handled, emitting: Emitting) -> int:
     ids = len(handled.source) + len(handled.id)
-    return _ESCAPED * ids + emitting.size + _OVERHEAD * (1 + len(emitting.stored))
+    bodies = sum([_OVERHEAD + len(message.body) for message in emitting.stored])
+    return _OVERHEAD + _ESCAPED * ids + bodies

@@ -18,14 +18,12 @@ _json = msgspec.json.Encoder()
 class Emitting:
     """What one handled message emits: as it is stored, as it is sent (without the private ones), and the payloads."""
 
-    __slots__ = ("payloads", "sent", "size", "stored")
+    __slots__ = ("payloads", "sent", "stored")
 
     def __init__(self) -> None:
         self.stored: list[Emitted] = []
         self.sent: list[Outgoing | Timer] = []
         self.payloads: list[Payload] = []
-        self.size = 0
-        """Bytes of the envelopes."""
 
 
 class Emitter:
@@ -37,7 +35,7 @@ class Emitter:
         self._types = {payload: (str(payload.message_type), payload.message_type.private) for payload in service.emits}
         self._vocabulary = service.outgoing()
 
-    def emit(  # noqa: PLR0913 - what an id and an envelope are made of
+    def emit(  # noqa: PLR0913 - what ids and sequences are made of
         self,
         emissions: Iterable[Emission],
         cause: Envelope,
@@ -50,20 +48,13 @@ class Emitter:
         """Make messages of what a handler returned; their ids are `{stream}:{version}:{index}`, indices from `first`.
 
         `position` is the cause's place among the commit's handled messages. Raises TooLarge, ValueError for a bad
-        subject, TypeError for a payload that the service does not declare.
+        subject, TypeError for what the service does not declare, or could not read back.
         """
         emitting = Emitting()
         commit_time = datetime.fromtimestamp(now, UTC)
-        correlation = cause.correlationid or cause.id
         for index, emission in enumerate(emissions, first):
-            subject, due, payload = (
-                (cause.subject, None, emission)
-                if isinstance(emission, Payload)
-                else _unwrap(emission, cause.subject, now)
-            )
-            type_, private = self._declared(payload)
-            data = msgspec.Raw(_json.encode(payload))
-            self._check(type_, data)
+            subject, due, payload = _unwrap(emission, cause.subject, now)
+            type_, private = self._declared(payload, due)
             envelope = Envelope(
                 specversion="1.0",
                 id=f"{stream}:{version}:{index}",
@@ -71,22 +62,33 @@ class Emitter:
                 type=type_,
                 subject=subject,
                 time=commit_time if due is None else datetime.fromtimestamp(due, UTC),
-                correlationid=correlation,
+                correlationid=cause.correlationid or cause.id,
                 causationid=cause.id,
                 traceparent=cause.traceparent,
                 hops=cause.hops + 1,
                 sequence=f"{version:010}.{index:04}",
-                data=data,
+                data=self._encoded(type_, payload),
             )
             body = encode(envelope)
-            emitting.stored.append(Emitted(position, msgspec.Raw(body), due, private))
             emitting.payloads.append(payload)
-            emitting.size += len(body)
+            emitting.stored.append(Emitted(position, msgspec.Raw(body), due, private))
             if not private:
                 emitting.sent.append(self._sent(envelope, body, due))
         return emitting
 
-    def _check(self, type_: str, data: msgspec.Raw) -> None:
+    def _declared(self, payload: Payload, due: float | None) -> tuple[str, bool]:
+        name, kind = self._service.name, type(payload)
+        if kind not in self._types:
+            raise TypeError(
+                f"a handler of service '{name}' returned a {kind.__qualname__}, which the service's `emits` don't list"
+            )
+        type_, private = self._types[kind]
+        if private and due is not None:
+            raise TypeError(f"a handler of service '{name}' set a timer of {type_}, which is private")
+        return type_, private
+
+    def _encoded(self, type_: str, payload: Payload) -> msgspec.Raw:
+        data = msgspec.Raw(_json.encode(payload))
         # A payload that its own service can't read back would close the stream for good.
         try:
             self._vocabulary.read(type_, data)
@@ -94,16 +96,7 @@ class Emitter:
             raise TypeError(
                 f"a handler of service '{self._service.name}' returned what can't be read back: {error}"
             ) from None
-
-    def _declared(self, payload: Payload) -> tuple[str, bool]:
-        try:
-            return self._types[type(payload)]
-        except KeyError:
-            name = self._service.name
-            kind = type(payload).__qualname__
-            raise TypeError(
-                f"a handler of service '{name}' returned a {kind}, which the service's `emits` don't list"
-            ) from None
+        return data
 
     def stored(self, message: Emitted) -> Outgoing | Timer | None:
         """A message of an earlier commit, to be sent again; None when it is private."""
@@ -119,6 +112,8 @@ class Emitter:
 
 
 def _unwrap(emission: Emission, subject: str, now: float) -> tuple[str, float | None, Payload]:
+    if isinstance(emission, Payload):
+        return subject, None, emission
     due = None
     if isinstance(emission, About):
         subject, emission = emission.subject, emission.data

@@ -22,8 +22,8 @@ def masked(shape: Any, data: Any) -> Any:
         hints = _hints(plain, data)
         return {name: masked(hints.get(name), value) for name, value in data.items()}
     if isinstance(data, list) and get_origin(plain) in (list, tuple):
-        return [masked(get_args(plain)[0], value) for value in data]
-    return data if _fits(plain, data) else MASK
+        return [masked(item, value) for item, value in zip(_items(plain, len(data)), data, strict=True)]
+    return data if _fits(shape if data is None else plain, data) else MASK
 
 
 def masked_json(shape: Any, body: bytes | msgspec.Raw) -> Any:
@@ -38,6 +38,14 @@ def _hints(shape: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(shape, type) and issubclass(shape, Struct):
         return get_type_hints(shape, include_extras=True)
     return dict.fromkeys(data, get_args(shape)[1]) if get_origin(shape) is dict else {}
+
+
+def _items(shape: Any, count: int) -> list[Any]:
+    """The type of each item of a list, or of a tuple, whose items may differ."""
+    arguments = get_args(shape)
+    if get_origin(shape) is tuple and arguments[-1] is not Ellipsis:
+        return [*arguments, *[None] * count][:count]
+    return [arguments[0]] * count
 
 
 def _fits(shape: Any, data: Any) -> bool:

@@ -91,6 +91,10 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339 with an offset."""
 
 
+PassedOn = Annotated[str, msgspec.Meta(max_length=256)]
+"""Bounded, because every message of a flow repeats it."""
+
+
 class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """CloudEvents 1.0 attributes and our extensions, as they stand in structured JSON (JSON format 1.0.2)."""
 
@@ -102,9 +106,9 @@ class Envelope(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     time: Instant
     datacontenttype: str = "application/json"
     dataschema: str | None = None
-    correlationid: str | None = None
-    causationid: str | None = None
-    traceparent: str | None = None
+    correlationid: PassedOn | None = None
+    causationid: PassedOn | None = None
+    traceparent: PassedOn | None = None
     hops: int = 0
     sequence: str | None = None
     expirytime: Instant | None = None

@@ -64,6 +64,11 @@ class Service(Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"service name '{self.name}' is not 1 to 20 characters of a-z and _")
         if self.at_most_once and self.provider is None:
             raise ConfigurationError(f"service '{self.name}' is at_most_once but names no provider")
+        for handler in self.handles.values():
+            if not hasattr(handler, "__name__"):
+                raise ConfigurationError(
+                    f"service '{self.name}' has a handler without a name, {handler!r}; use a function"
+                )
         self.incoming()
         self.outgoing()
         for payload in self.emits:
@@ -85,7 +90,8 @@ class Service(Struct, frozen=True, kw_only=True):
             return f"{self.name}/{message.envelope.subject}"
         key = self.key(message)
         if not _KEY.fullmatch(key):
-            raise RuleViolation(f"the key '{key[:120]}' is not 1 to 96 characters of A-Z a-z 0-9 . _ ~ -")
+            # Not quoted: a key may be made of the payload.
+            raise RuleViolation(f"the key has {len(key)} characters; it needs 1 to 96 of A-Z a-z 0-9 . _ ~ -")
         return f"{self.name}/{key}"
 
     def incoming(self) -> Vocabulary:

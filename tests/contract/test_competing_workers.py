@@ -163,7 +163,7 @@ class Books:
 def test_under_any_schedule_each_message_is_done_dead_or_waiting_and_never_two_of_them(adapter, place):
     numbers = count()
 
-    @settings(max_examples=3000)
+    @settings(max_examples=adapter.examples)
     @given(schedules)
     def check(schedule):
         with deploy(adapter, place / str(next(numbers))) as deployed:

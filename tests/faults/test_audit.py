@@ -41,7 +41,7 @@ def audit(world):
 def test_the_audit_finds_nothing_when_every_promise_was_kept():
     found = {seed: audit(Simulation(schedule(seed)).run()) for seed in KEPT}
 
-    assert found == dict.fromkeys(KEPT, [])
+    assert not any(found.values()), found
 
 
 @pytest.mark.parametrize("seed", BROKEN)

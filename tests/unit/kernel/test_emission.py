@@ -166,7 +166,7 @@ def test_a_timer_may_be_about_another_subject():
 
 
 def test_a_private_message_is_stored_and_sent_to_nobody():
-    world = after_handling(Noted("for me"), ADDED, After(5, Noted("later")))
+    world = after_handling(Noted("for me"), ADDED, Noted("too"))
 
     assert [each.private for each in world.commits()[0].messages] == [True, False, True]
     assert [made.id for made in world.published()] == ["tally/s1:1:1"]
@@ -247,3 +247,9 @@ def test_what_is_sent_again_is_what_was_sent():
 
     assert world.broker.published == first
     assert world.timers() == timers
+
+
+def test_a_timer_is_not_private_because_it_would_never_come():
+    (outcome,) = World(service_returning(After(5, Noted("x")))).receive(delivery(Add(1)))
+
+    assert "which is private" in outcome.failure.text

@@ -1,3 +1,4 @@
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ from shared.kernel.errors import ConfigurationError, RuleViolation
 from shared.kernel.message import Payload, event
 from shared.kernel.service import Limits, Service
 from shared.messages.payments import CapturePayment, PaymentCaptured
-from tests.support.kernel_fakes import Add, Added, Tally, add, ignore, message, tally_service
+from tests.support.kernel_fakes import Add, Added, Tally, World, add, delivery, ignore, message, tally_service
 
 
 class Unmarked(Payload, frozen=True):
@@ -79,7 +80,7 @@ def test_a_key_has_1_to_96_characters(key):
 
 @pytest.mark.parametrize("key", ["", "k" * 97, "a/b", "a b", "a\n", "é", "a#b"])
 def test_another_key_violates_a_rule(key):
-    with pytest.raises(RuleViolation, match="is not 1 to 96 characters"):
+    with pytest.raises(RuleViolation, match="needs 1 to 96 of"):
         tally_service(key=keyed(key)).stream(message(Add(1)))
 
 
@@ -103,3 +104,15 @@ def test_by_default_a_batch_can_be_handled_within_the_shortest_lease():
     limits = Limits()
 
     assert limits.batch * limits.handler_seconds <= 300  # Service Bus locks for five minutes at most
+
+
+def test_a_handler_needs_a_name_because_logs_and_dead_letters_tell_it():
+    with pytest.raises(ConfigurationError, match="'tally' has a handler without a name"):
+        tally_service(functools.partial(add))
+
+
+def test_a_key_is_not_quoted_where_it_is_refused():
+    (outcome,) = World(tally_service(key=lambda message: message.data.note)).receive(delivery(Add(1, "a@secret")))
+
+    assert "secret" not in outcome.failure.text
+    assert outcome.failure.reason == "RuleViolation"
