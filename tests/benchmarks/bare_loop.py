@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec import Raw, Struct
@@ -48,7 +48,7 @@ class BareLoop:
         payloads = {payload for service in catalog.services.values() for payload in service.handles}
         self._readers = {str(payload.message_type): msgspec.json.Decoder(payload).decode for payload in payloads}
 
-    def __enter__(self) -> "BareLoop":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

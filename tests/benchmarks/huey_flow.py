@@ -1,12 +1,13 @@
-"""The order flow as chained huey tasks on SQLite with fsync: the same messages to the same services, and nothing kept.
+"""The order flow as chained huey tasks on SQLite with fsync: the same messages to the same services, nothing kept.
 
-A task reads its message and enqueues what follows. There are no commits, no state, no timers and no deduplication, and a
-task whose worker is killed is lost, because it leaves the queue before it runs.
+A task reads its message and enqueues what follows. There are no commits, no state, no timers and no deduplication, and
+a task whose worker is killed is lost, because it leaves the queue before it runs.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
+from typing import Self
 
 import msgspec
 from huey import SqliteHuey
@@ -30,7 +31,7 @@ class HueyFlow:
         self._huey = SqliteHuey(filename=str(folder / "huey.db"), fsync=True, cache_mb=64)
         self._task = self._huey.task(retries=5)(self._handle)
 
-    def __enter__(self) -> "HueyFlow":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

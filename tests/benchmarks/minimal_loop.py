@@ -1,4 +1,4 @@
-"""The least that one commit a message can cost on SQLite: four services, two tables, no leases, no timers, no snapshots.
+"""The least that one commit a message can cost on SQLite: four services, two tables, no leases, no timers.
 
 After the prototype that the design was measured with; it stands for the physical floor, not for something to run.
 """
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec import Raw, Struct
@@ -68,6 +68,9 @@ class MailSent(Struct):
     kind: str
 
 
+MESSAGES_AN_ORDER = 7
+"""Deliveries that one order causes."""
+
 PLACE, PLACED = "orders.place-order.v1", "orders.order-placed.v1"
 CAPTURE, CAPTURED = "payments.capture-payment.v1", "payments.payment-captured.v1"
 PAID, FULFILLED = "orders.order-paid.v1", "orders.order-fulfilled.v1"
@@ -114,7 +117,7 @@ class MinimalLoop:
         self._connection = sqlite3.connect(folder / "minimal.db", isolation_level=None, cached_statements=256)
         self._connection.executescript(_SCHEMA)
 
-    def __enter__(self) -> "MinimalLoop":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -82,9 +82,9 @@ def _version(package: str) -> str | None:
 def show(console: Console, table: Table) -> None:
     """Medians with their range, and the median of the ratios within the rounds."""
     grid = Grid(title=table.title, title_justify="left", title_style="bold")
-    grid.add_column("")
-    for heading in (table.unit, "range", *(f"of {name}" for name in table.against)):
-        grid.add_column(heading, justify="right")
+    grid.add_column("", no_wrap=True)
+    for heading in (table.unit, "range", *(f"x {name}" for name in table.against)):
+        grid.add_column(heading, justify="right", no_wrap=True)
     for row in table.rows:
         low, high = (f"{each:,.{table.digits}f}" for each in (min(row.samples), max(row.samples)))
         ratios = [f"{table.ratio(row.name, other):.2f}" for other in table.against]

@@ -71,7 +71,7 @@ def note(catalog: Catalog) -> Script:
         for name, service in catalog.services.items()
     }
     broker.publish(purchases(1))
-    while any([_visit(name, receiver, broker) for name, receiver in receivers.items()]):
+    while sum([_visit(name, receiver, broker) for name, receiver in receivers.items()]):
         pass
     return {
         (name, handled.type): _answer(commit, index)
@@ -82,11 +82,11 @@ def note(catalog: Catalog) -> Script:
     }
 
 
-def _visit(name: str, receiver: Receiver, broker: MemoryBroker) -> bool:
+def _visit(name: str, receiver: Receiver, broker: MemoryBroker) -> int:
     leased = broker.lease(name, 1, 60.0)
     if leased:
         receiver.receive(leased, lambda settled: broker.settle(name, settled))
-    return bool(leased)
+    return len(leased)
 
 
 def _answer(commit: Commit, index: int) -> Answer:

@@ -1,4 +1,4 @@
-"""Spares powertools the AWS SDK: its idempotency package imports boto3 for a DynamoDB store, and ours is a dictionary."""
+"""Spares powertools the AWS SDK: its idempotency imports boto3 for a DynamoDB store, and ours is a dictionary."""
 
 import sys
 from importlib.util import find_spec

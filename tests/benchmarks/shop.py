@@ -1,10 +1,9 @@
-"""The order flow on Trefoil: the shipped services on SQLite, one worker in this process, providers that answer at once."""
+"""The order flow on Trefoil: the shipped services on SQLite, one worker in this process, instant providers."""
 
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 from functions.local.worker import Worker
 from infra.local.broker import SqliteBroker
@@ -54,10 +53,10 @@ class Shop:
         self._log = (folder / "log.jsonl").open("ab")
         self._worker = Worker(self._opened, Several(JsonLines(self._log), self._counters), batch)
 
-    def __enter__(self) -> "Shop":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._log.close()
         self._opened.database.close()
 
@@ -82,6 +81,6 @@ class Shop:
 
 def remove(folder: Path) -> None:
     """Delete what one turn wrote, so that a run does not fill the disk."""
-    for name in os.listdir(folder):
-        (folder / name).unlink()
+    for path in folder.iterdir():
+        path.unlink()
     folder.rmdir()

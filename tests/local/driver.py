@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -101,6 +102,11 @@ class Shop:
     def __call__(self, *arguments: str | Path, stdin: bytes = b"") -> Finished:
         """Run a command on this folder."""
         return trefoil(*arguments, "--data", self.folder, stdin=stdin)
+
+    def copy_to(self, folder: Path) -> "Shop":
+        """The same shop in another folder, for a test to do with what it likes."""
+        shutil.copytree(self.folder, folder)
+        return Shop(folder)
 
     def send(self, *messages: dict[str, Any]) -> None:
         """Send messages that are all taken."""

@@ -90,15 +90,22 @@ def test_what_no_worker_survived_is_kept_too(shop):
 # -- list
 
 
-@pytest.fixture
-def letters(shop) -> Shop:
+@pytest.fixture(scope="module")
+def with_letters(new_folder) -> Shop:
     """Dead letters of two services, for three reasons: users/1, users/2, orders/3, orders/4."""
+    shop = Shop(new_folder())
     shop.handle(register("ada"), place("x", 1))
     for message in (register("ada", id="another", data={"name": "Eve", "email": "eve@b"}), register("bob", hops=17)):
         shop.handle(message)
     shop.handle(place("x", 2, id="again"))
     give_up(shop, cancel("a"))
     return shop
+
+
+@pytest.fixture
+def letters(with_letters, tmp_path) -> Shop:
+    """Such letters to do with as one likes."""
+    return with_letters.copy_to(tmp_path / "data")
 
 
 def named(shop: Shop, *options: str) -> list[str]:

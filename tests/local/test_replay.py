@@ -8,16 +8,23 @@ from tests.local.driver import Shop, place, reading, register
 READ_MODELS = ("order_status", "revenue", "climate")
 
 
-@pytest.fixture
-def shop(tmp_path, monkeypatch) -> Shop:
+@pytest.fixture(scope="module")
+def busy_shop(new_folder) -> Shop:
     """A shop in which some orders were fulfilled, declined and refunded, and some readings taken."""
-    monkeypatch.setenv("TREFOIL_PAYMENT_DECLINE_RATE", "0.3")
-    monkeypatch.setenv("TREFOIL_CARRIER_FAILURE_RATE", "0.3")
-    shop = Shop(tmp_path)
+    shop = Shop(new_folder())
     orders = [place(f"o{number}", 100 + number) for number in range(12)]
-    shop.handle(*orders, register("ada"), *(reading("roof", hour, 2000 + 20 * hour) for hour in range(10)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TREFOIL_PAYMENT_DECLINE_RATE", "0.3")
+        patch.setenv("TREFOIL_CARRIER_FAILURE_RATE", "0.3")
+        shop.handle(*orders, register("ada"), *(reading("roof", hour, 2000 + 20 * hour) for hour in range(10)))
     assert {shop.state("orders", f"o{number}")["status"] for number in range(12)} == {"fulfilled", "cancelled"}
     return shop
+
+
+@pytest.fixture
+def shop(busy_shop, tmp_path) -> Shop:
+    """Such a shop, to tell things to again."""
+    return busy_shop.copy_to(tmp_path / "data")
 
 
 def states(shop: Shop, service: str) -> dict[str, object]:

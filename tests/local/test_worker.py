@@ -271,6 +271,7 @@ def test_a_timer_is_handled_when_its_time_has_come(shop):
         process.send_signal(signal.SIGTERM)
         ended(process)
 
+    shop.work()
     assert shop.state("order_status", "a")["detail"] == "payment timed out"
 
 
