@@ -51,18 +51,21 @@ class Pool:
 
         Raises TrefoilError when workers keep dying.
         """
-        while self._running:
-            if stopped():
-                self.stop()
-                return
-            news: Counts = Counter()
-            ready = set(wait(list(self._running), timeout=2 * _REPORT_SECONDS))
-            for connection in [each for each in self._running if each in ready]:
-                try:
-                    news.update(connection.recv())
-                except EOFError:
-                    self._ended(connection)
-            yield news
+        try:
+            while self._running and not stopped():
+                yield self._news()
+        finally:
+            self.stop()
+
+    def _news(self) -> Counts:
+        news: Counts = Counter()
+        ready = set(wait(list(self._running), timeout=2 * _REPORT_SECONDS))
+        for connection in [each for each in self._running if each in ready]:
+            try:
+                news.update(connection.recv())
+            except EOFError:
+                self._ended(connection)
+        return news
 
     def _ended(self, connection: Connection) -> None:
         process = self._running.pop(connection)
@@ -109,10 +112,10 @@ def _work(data: Path, batch: int, until_idle: bool, connection: Connection) -> N
     reporter = _Reporter(connection)
     stopped = Stop()
     try:
-        with local(data) as opened, (data / LOG).open("ab") as log:
+        with local(data) as opened, (data / LOG).open("ab", buffering=0) as log:
             Worker(opened, Several(JsonLines(log), reporter), batch).run(until_idle=until_idle, stopped=stopped)
         reporter.report()
-    except TrefoilError as error:
+    except (TrefoilError, OSError) as error:
         sys.exit(str(error))
 
 

@@ -24,15 +24,11 @@ def watch(data: Path, workers: int, waiting: Mapping[str, int | None], *, quiet:
     """Run workers until nothing is left, under bars that know how much of each kind was `waiting`."""
     pool = Pool(data, workers)
     figures = Figures()
-    try:
-        with Progress(*_columns(), console=err, disable=quiet) as progress:
-            bars = _Bars(progress, waiting)
-            for news in pool.counts():
-                figures.handled += news.total()
-                bars.update(news)
-    except BaseException:
-        pool.stop()
-        raise
+    with Progress(*_columns(), console=err, disable=quiet) as progress:
+        bars = _Bars(progress, waiting)
+        for news in pool.counts():
+            figures.handled += news.total()
+            bars.update(news)
     figures.replaced = pool.replaced
     return figures
 

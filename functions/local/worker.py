@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from infra.local.wiring import Local, process_is_alive
@@ -17,7 +18,7 @@ LEASE_SECONDS = 60.0
 """A worker that dies frees its leases at the next worker's start; this is for one that hangs."""
 NAP_SECONDS = 0.05
 TROUBLE_NAP_SECONDS = 1.0
-GIVE_UP_AFTER = 30
+GIVE_UP_AFTER = 10
 
 
 class Worker:
@@ -46,7 +47,8 @@ class Worker:
                     break
                 self._local.clock.sleep(NAP_SECONDS)
         finally:
-            broker.retire(pid)
+            with suppress(StoreUnavailable):  # the next worker to start sees that this one is gone
+                broker.retire(pid)
 
     def _round(self, stopped: Callable[[], bool]) -> bool:
         """Visit every service once; return whether there was anything to do."""
@@ -60,9 +62,17 @@ class Worker:
             if self._troubles >= GIVE_UP_AFTER:
                 raise
             self._local.clock.sleep(TROUBLE_NAP_SECONDS)
+            self._let_go()
             return True
-        self._troubles = 0
-        return any(busy) or ticked > 0
+        progress = any(busy) or ticked > 0
+        if progress:
+            self._troubles = 0
+        return progress
+
+    def _let_go(self) -> None:
+        # What was leased before the trouble began would be out of reach until the lease ends.
+        with suppress(StoreUnavailable):
+            self._local.broker.free_leases(os.getpid())
 
     def _visit(self, receiver: Receiver) -> bool:
         name = receiver.service.name

@@ -212,10 +212,15 @@ class SqliteBroker:
             if not is_alive(pid):
                 self.retire(pid)
 
-    def retire(self, pid: int) -> None:
-        """Free a process's leases and forget it."""
+    def free_leases(self, pid: int) -> None:
+        """Give back what a process had leased."""
         with self._database.write() as connection:
             connection.execute("update leases set until = 0 where owner = ?", (pid,))
+
+    def retire(self, pid: int) -> None:
+        """Free a process's leases and forget it."""
+        self.free_leases(pid)
+        with self._database.write() as connection:
             connection.execute("delete from workers where pid = ?", (pid,))
 
 

@@ -62,9 +62,13 @@ def observation(service: str, record: Record, time: float, seconds: float) -> Ob
 
 
 class JsonLines:
-    """Writes one JSON line a record, one write a batch."""
+    """Writes one JSON line a record, one write a batch.
+
+    A log that can't be written must not stop the work: lines are lost then, and counted in `lost`.
+    """
 
     def __init__(self, stream: IO[bytes], level: str = "INFO") -> None:
+        self.lost = 0
         self._stream = stream
         self._least = _RANKS[level]
         self._encoder = msgspec.json.Encoder()
@@ -72,8 +76,11 @@ class JsonLines:
     def observe(self, observations: Sequence[Observation]) -> None:
         """Write what is at or above the level."""
         if lines := [seen for seen in observations if _RANKS[seen.level] >= self._least]:
-            self._stream.write(self._encoder.encode_lines(lines))
-            self._stream.flush()
+            try:
+                self._stream.write(self._encoder.encode_lines(lines))
+                self._stream.flush()
+            except OSError:
+                self.lost += len(lines)
 
 
 class Counters:

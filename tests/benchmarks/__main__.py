@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,36 +21,36 @@ BENCHMARKS: dict[str, Benchmark] = {
 }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is asked for; the databases lie in a folder that is removed in the end."""
-    arguments = _arguments()
+    options = _parser().parse_args(arguments)
     console = Console()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=arguments.folder))
+    options.folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=options.folder))
     try:
         found = machine(folder)
         console.print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items()), style="dim")
         tables: list[Table] = []
-        for name in arguments.only or BENCHMARKS:
+        for name in options.only or BENCHMARKS:
             with console.status(f"measuring: {name}"):
-                measured = BENCHMARKS[name](QUICK if arguments.quick else FULL, folder)
+                measured = BENCHMARKS[name](QUICK if options.quick else FULL, folder)
             for table in measured:
                 show(console, table)
             tables += measured
     finally:
         shutil.rmtree(folder)
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_bytes(as_json(found, tables))
-    console.print(f"Every sample is in {arguments.json}.", soft_wrap=True)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_bytes(as_json(found, tables))
+    console.print(f"Every sample is in {options.json}.", soft_wrap=True)
 
 
-def _arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure this one; may be given again")
     parser.add_argument("--quick", action="store_true", help="less of everything: see that it works, in a minute")
     parser.add_argument("--json", type=Path, default=CACHE / "benchmarks.json", help="where the samples go")
     parser.add_argument("--folder", type=Path, default=CACHE, help="on the disk to be measured; it is left as it was")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":

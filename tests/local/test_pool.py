@@ -1,6 +1,8 @@
 """The pool: workers that die are replaced, and what they left undone is done."""
 
 import multiprocessing
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,7 +11,7 @@ import pytest
 from functions.local.pool import Pool
 from infra.local.wiring import process_is_alive
 from shared.kernel.errors import TrefoilError
-from tests.local.driver import Shop, place, register
+from tests.local.driver import Shop, eventually, place, register, started
 
 ORDERS = 150
 
@@ -119,3 +121,18 @@ def test_an_error_while_watching_stops_the_workers(shop, tmp_path, monkeypatch):
     assert done.code != 0
     assert "Traceback" not in done.both
     assert multiprocessing.active_children() == []
+
+
+def test_when_one_worker_gives_up_the_others_end_and_a_person_is_told(busy):
+    with started("work", "--workers", "2", "--data", busy.folder) as process:
+        eventually(lambda: len(busy.query("select pid from workers")) == 2, "both have begun")
+        eventually((busy.folder / "log.jsonl").exists, "the log is there")
+        (busy.folder / "log.jsonl").rename(busy.folder / "log")
+        (busy.folder / "log.jsonl").mkdir()
+        os.kill(busy.query("select pid from workers")[0][0], signal.SIGKILL)
+
+        said = process.communicate(timeout=20)[1]
+
+    assert process.returncode == 1
+    assert "log.jsonl" in said
+    assert "Traceback" not in said

@@ -1,6 +1,8 @@
 """`trefoil send`: each line is checked on its own; what is refused is named, the rest goes."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +87,18 @@ def test_messages_may_come_from_another_program(shop):
     sent = trefoil_process("send", "-", "--data", shop.folder, stdin=lines(register("ada")))
 
     assert (sent.code, sent.out) == (0, "1 sent, 0 refused\n")
+
+
+@pytest.mark.requires(Path("/dev/fd").exists(), install="a system that has /dev/fd")
+def test_messages_may_come_from_a_pipe_that_has_a_name(shop):
+    reader, writer = os.pipe()
+    os.write(writer, lines(register("ada")))
+    os.close(writer)
+
+    sent = shop("send", f"/dev/fd/{reader}")
+
+    os.close(reader)
+    assert sent.out == "1 sent, 0 refused\n"
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])

@@ -72,7 +72,7 @@ def test_rates_that_leave_no_share_are_named_by_their_settings(shop, monkeypatch
     assert "TREFOIL_CARRIER_FAILURE_RATE" in done.err
 
 
-@pytest.mark.parametrize("url", ["http://localhost", "localhost:25", "smtp://", "smtp://localhost:x"])
+@pytest.mark.parametrize("url", ["http://localhost", "localhost:25", "smtp://", "smtp://localhost:x", "smtp://[::1"])
 def test_a_mail_server_s_address_that_is_none_is_named(shop, monkeypatch, url):
     monkeypatch.setenv("TREFOIL_SMTP_URL", url)
 
@@ -100,3 +100,12 @@ def test_a_seed_decides_which_orders_fail(tmp_path, monkeypatch):
 
     assert 0 < len(outcomes[0]) < 20
     assert outcomes[0] == outcomes[1] != outcomes[2]
+
+
+def test_a_sender_of_mails_that_is_none_is_named_by_its_setting(shop, monkeypatch):
+    monkeypatch.setenv("TREFOIL_MAIL_FROM", "nobody")
+
+    done = shop("work", "--until-idle")
+
+    assert done.code == 2
+    assert "TREFOIL_MAIL_FROM" in done.err

@@ -12,6 +12,8 @@ from tests.support.adapters import Deployed, deploy, named
 from tests.support.contract_catalog import ids
 from tests.support.processes import die
 
+_PATIENCE = 10_000
+
 
 @contextmanager
 def _opened(adapter: str, place: str) -> Iterator[Deployed]:
@@ -23,14 +25,9 @@ def append_own(store: Store, stream: str, writer: str, count: int) -> int:
     """Append `count` commits, each on top of what is there; return how often somebody else was first."""
     conflicts = 0
     for number in range(count):
-        while True:
-            newest = next(iter(store.read(stream)), None)
-            version = newest.version + 1 if newest else 1
-            try:
-                store.append(Commit(stream, version, 1.0, released=[(writer, str(number))]))
-                break
-            except ConcurrencyConflict:
-                conflicts += 1
+        while not _won(store, stream, writer, _next_version(store, stream), str(number)):
+            conflicts += 1
+            assert conflicts < _PATIENCE, "it goes on refusing the version after the newest"
     return conflicts
 
 
@@ -39,9 +36,14 @@ def append_each(store: Store, stream: str, writer: str, versions: int) -> list[i
     return [version for version in range(1, versions + 1) if _won(store, stream, writer, version)]
 
 
-def _won(store: Store, stream: str, writer: str, version: int) -> bool:
+def _next_version(store: Store, stream: str) -> int:
+    newest = next(iter(store.read(stream)), None)
+    return newest.version + 1 if newest else 1
+
+
+def _won(store: Store, stream: str, writer: str, version: int, text: str = "") -> bool:
     try:
-        store.append(Commit(stream, version, 1.0, released=[(writer, "")]))
+        store.append(Commit(stream, version, 1.0, released=[(writer, text)]))
     except ConcurrencyConflict:
         return False
     return True
