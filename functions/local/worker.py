@@ -53,6 +53,9 @@ class Worker:
     def _round(self, stopped: Callable[[], bool]) -> bool:
         """Visit every service once; return whether there was anything to do."""
         try:
+            if self._troubles:
+                # What was leased before the trouble would be out of reach until its lease ends.
+                self._local.broker.give_back(os.getpid())
             with self._local.database.unit_of_work():
                 busy = [self._visit(receiver) for receiver in self._receivers.values() if not stopped()]
                 ticked = tick(self._local.broker, self._local.broker, self._local.clock)
@@ -62,17 +65,11 @@ class Worker:
             if self._troubles >= GIVE_UP_AFTER:
                 raise
             self._local.clock.sleep(TROUBLE_NAP_SECONDS)
-            self._let_go()
             return True
         progress = any(busy) or ticked > 0
         if progress:
             self._troubles = 0
         return progress
-
-    def _let_go(self) -> None:
-        # What was leased before the trouble began would be out of reach until the lease ends.
-        with suppress(StoreUnavailable):
-            self._local.broker.free_leases(os.getpid())
 
     def _visit(self, receiver: Receiver) -> bool:
         name = receiver.service.name

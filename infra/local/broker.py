@@ -212,15 +212,15 @@ class SqliteBroker:
             if not is_alive(pid):
                 self.retire(pid)
 
-    def free_leases(self, pid: int) -> None:
-        """Give back what a process had leased."""
+    def give_back(self, pid: int) -> None:
+        """Undo a process's leases, as if they had never been: no try is used."""
         with self._database.write() as connection:
-            connection.execute("update leases set until = 0 where owner = ?", (pid,))
+            connection.execute("delete from leases where owner = ?", (pid,))
 
     def retire(self, pid: int) -> None:
-        """Free a process's leases and forget it."""
-        self.free_leases(pid)
+        """End a process's leases and forget it; the tries that it used stay used."""
         with self._database.write() as connection:
+            connection.execute("update leases set until = 0 where owner = ?", (pid,))
             connection.execute("delete from workers where pid = ?", (pid,))
 
 
