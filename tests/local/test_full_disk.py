@@ -79,10 +79,14 @@ def goes_on(shop: Shop) -> None:
     assert (shop.missing(), shop.letters()) == ([], [])
 
 
-def test_a_worker_on_a_full_disk_gives_up_and_loses_nothing(busy):
+def test_a_worker_on_a_full_disk_gives_up_and_loses_neither_messages_nor_their_tries(busy):
     full = limited(size(busy) // 2, "work", "--until-idle", "--data", busy.folder, patience=20)
 
     fails_in_one_sentence(full, str(busy.folder / "trefoil.db"))
+    ((tries,),) = busy.query(
+        "select max(attempts) from (select attempts from leases union select attempts from messages)"
+    )
+    assert tries <= 1
     goes_on(busy)
 
 
