@@ -19,12 +19,14 @@ CHUNK = 1000
 SOURCE = "/cli"
 
 
-class Short(msgspec.Struct):
-    """The short form of a line: we make up the rest."""
+class Short(msgspec.Struct, forbid_unknown_fields=True):
+    """The short form of a line: we make up the rest. Whoever gives `id` and `time` may send the line again."""
 
     type: str
     subject: str
     data: msgspec.Raw
+    id: str | None = None
+    time: str | None = None
 
 
 _short = msgspec.json.Decoder(Short)
@@ -82,5 +84,6 @@ def _read(line: bytes) -> Envelope:
         short = _short.decode(line)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedMessage(f"neither a CloudEvent (no specversion) nor type, subject and data: {error}") from error
-    made_up = {"specversion": "1.0", "id": str(uuid4()), "source": SOURCE, "time": datetime.now(UTC)}
-    return decode(msgspec.json.encode({**made_up, "type": short.type, "subject": short.subject, "data": short.data}))
+    made_up = {"specversion": "1.0", "source": SOURCE, "id": short.id or str(uuid4())}
+    given = {"type": short.type, "subject": short.subject, "data": short.data}
+    return decode(msgspec.json.encode({**made_up, **given, "time": short.time or datetime.now(UTC)}))

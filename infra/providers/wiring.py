@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.providers.folder import FolderMailer
+from infra.providers.mail import checked_sender
 from infra.providers.resilience import Resilience, ResilientCarrier, ResilientGateway, ResilientMailer
 from infra.providers.simulated import SimulatedCarrier, SimulatedGateway
 from shared.kernel.errors import ConfigurationError
@@ -60,7 +61,10 @@ def _rate(settings: Mapping[str, str], name: str, default: float) -> float:
 
 
 def _mailer(settings: Mapping[str, str], mails: Path) -> Mailer:
-    sender = settings.get("TREFOIL_MAIL_FROM", "shop@example.com")
+    try:
+        sender = checked_sender(settings.get("TREFOIL_MAIL_FROM", "shop@example.com"))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"TREFOIL_MAIL_FROM: {error}") from error
     url = settings.get("TREFOIL_SMTP_URL")
     return _smtp(url, sender) if url else FolderMailer(mails, sender)
 
@@ -68,13 +72,14 @@ def _mailer(settings: Mapping[str, str], mails: Path) -> Mailer:
 def _smtp(url: str, sender: str) -> Mailer:
     from infra.providers.smtp import SmtpMailer  # noqa: PLC0415 - smtplib and ssl are for those who send
 
-    parts = urlsplit(url)
+    form = "TREFOIL_SMTP_URL is not of the form smtp://[user:password@]host[:port][?starttls]"
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 25
     except ValueError:
-        host, port = None, 0
+        raise ConfigurationError(form) from None  # the URL may hold a password
     if parts.scheme != "smtp" or not host:
-        raise ConfigurationError("TREFOIL_SMTP_URL is not of the form smtp://[user:password@]host[:port][?starttls]")
+        raise ConfigurationError(form)
     return SmtpMailer(
         host,
         port,

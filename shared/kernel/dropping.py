@@ -6,6 +6,7 @@ from shared.kernel.commit import Commit, Handled
 from shared.kernel.errors import ConcurrencyConflict, PermanentError
 from shared.kernel.history import History
 from shared.kernel.ports import Parked, System
+from shared.kernel.service import by_subject
 from shared.kernel.stream import Folder, View
 
 
@@ -27,7 +28,10 @@ def _belongs_to(catalog: Catalog, system: System, letter: Parked) -> tuple[Handl
         return None, None
     time = envelope.time.timestamp()
     handled = Handled(envelope.source, envelope.id, digest(envelope, time), time, envelope.type)
-    return handled, History(catalog, system.store).stream_in(letter.service, envelope)
+    stream = History(catalog, system.store).stream_in(letter.service, envelope)
+    if stream is None and catalog.service(letter.service).key is by_subject:
+        stream = f"{letter.service}/{envelope.subject}"  # known without the payload, as in Record.open
+    return handled, stream
 
 
 def _take_note(catalog: Catalog, system: System, service: str, stream: str, handled: Handled) -> None:

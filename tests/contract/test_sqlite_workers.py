@@ -3,9 +3,9 @@
 import os
 
 from infra.local.wiring import process_is_alive
-from shared.kernel.outcome import DONE
+from shared.kernel.outcome import DONE, DeadLetter
 from tests.support import sqlite as there
-from tests.support.contract_catalog import LEDGER, STOCK, ids, message, messages
+from tests.support.contract_catalog import FAILURE, LEDGER, STOCK, TRIES, ids, message, messages
 from tests.support.processes import run_until_killed
 from tests.support.sqlite import opened
 
@@ -69,6 +69,19 @@ def test_a_settlement_after_a_lease_was_freed_leaves_the_message_to_its_new_hold
 
     sqlite.clock.sleep(60.0)
     assert ids(other.broker.lease(STOCK, 1, 60.0)) == ["m1"]
+
+
+def test_nothing_is_kept_of_messages_that_were_settled_or_given_up(sqlite):
+    sqlite.broker.publish([message(f"m{number}", to=STOCK) for number in range(3)])
+    done, dead, _ = sqlite.broker.lease(STOCK, 3, 60.0)
+    sqlite.broker.settle(STOCK, [(done, DONE), (dead, DeadLetter(FAILURE))])
+    for _ in range(TRIES + 10):
+        sqlite.clock.sleep(60.0)
+        sqlite.broker.lease(STOCK, 3, 60.0)
+
+    assert list(sqlite.database.read("select * from messages")) == []
+    assert list(sqlite.database.read("select * from leases")) == []
+    assert len(list(sqlite.broker.parked(STOCK))) == 2
 
 
 def test_a_system_is_idle_when_no_channel_holds_anything_that_will_be_delivered(sqlite):

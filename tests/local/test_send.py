@@ -284,3 +284,20 @@ def test_sending_to_a_folder_that_does_not_exist_makes_it(tmp_path):
     sent = trefoil("send", "-", "--data", tmp_path / "a" / "b", stdin=lines(register("ada")))
 
     assert sent.code == 0
+
+
+def test_a_short_line_with_an_id_and_a_time_of_its_own_may_be_sent_again(shop):
+    message = short() | {"id": "m1", "time": "2026-01-01T00:00:00Z"}
+
+    shop.handle(message)
+    shop.handle(message)
+
+    assert shop.letters() == []
+    assert shop.status()["users"] == 1
+
+
+def test_a_field_that_a_short_line_does_not_have_is_refused_rather_than_dropped(shop):
+    sent = shop("send", "-", stdin=lines(short() | {"expirytime": "2026-01-01T00:00:00Z"}))
+
+    assert sent.code == 1
+    assert "expirytime" in sent.err

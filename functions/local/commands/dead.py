@@ -74,7 +74,12 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT
 
 @app.command("replay")
 def replay(
-    ids: _Ids = None, data: Data = DEFAULT_DATA, all_: _All = False, service: _Service = None, reason: _Reason = None
+    ids: _Ids = None,
+    data: Data = DEFAULT_DATA,
+    all_: _All = False,
+    service: _Service = None,
+    reason: _Reason = None,
+    json: Json = False,
 ) -> None:
     """Send dead letters to their services again, with all their tries. What took effect already does not do so twice.
 
@@ -85,12 +90,17 @@ def replay(
         letters = _chosen(desk, ids, service, reason, all_=all_)
         for letter in letters:
             desk.replay(letter)
-    out.print(f"{len(letters):,} sent again; `trefoil work --until-idle` handles them")
+    _print_done(letters, "sent again; `trefoil work --until-idle` handles them", json=json)
 
 
 @app.command("drop")
 def drop(
-    ids: _Ids = None, data: Data = DEFAULT_DATA, all_: _All = False, service: _Service = None, reason: _Reason = None
+    ids: _Ids = None,
+    data: Data = DEFAULT_DATA,
+    all_: _All = False,
+    service: _Service = None,
+    reason: _Reason = None,
+    json: Json = False,
 ) -> None:
     """Remove dead letters for good.
 
@@ -100,7 +110,14 @@ def drop(
         letters = _chosen(opened.system.dead_letters, ids, service, reason, all_=all_)
         for letter in letters:
             drop_letter(CATALOG, opened.system, letter)
-    out.print(f"{len(letters):,} dropped")
+    _print_done(letters, "dropped", json=json)
+
+
+def _print_done(letters: list[Parked], what: str, *, json: bool) -> None:
+    if json:
+        print_json([f"{letter.service}/{letter.id}" for letter in letters])
+    else:
+        out.print(f"{len(letters):,} {what}")
 
 
 def _select(desk: DeadLetters, service: str | None, reason: str | None) -> Iterator[Parked]:

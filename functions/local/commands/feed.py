@@ -85,7 +85,7 @@ def _input(file: str) -> Iterator[bytes]:
         yield from sys.stdin.buffer
         return
     path = Path(file)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise typer.BadParameter(f"'{file}' is not a file", param_hint="FILE")
     with path.open("rb") as lines:
         yield from lines

@@ -37,7 +37,7 @@ def resume(service: _Service, data: Data = DEFAULT_DATA) -> None:
     out.print(f"{service} goes on")
 
 
-def replay(service: _Service, data: Data = DEFAULT_DATA) -> None:
+def replay(service: _Service, data: Data = DEFAULT_DATA, json: Json = False) -> None:
     """Send history to one service: every committed message that it handles. What it knows does not happen twice.
 
     A service that was added later learns what happened before it. Commands from outside are not kept, so they are
@@ -61,7 +61,10 @@ def replay(service: _Service, data: Data = DEFAULT_DATA) -> None:
                 Outgoing(m.id, m.type, m.subject, m.body, service) for m in messages if isinstance(m, Outgoing)
             ]
             sent += len(addressed) - len(opened.system.bus.publish(addressed))
-    out.print(f"{sent:,} messages sent to {service}; `trefoil work --until-idle` handles them")
+    if json:
+        print_json({"service": service, "sent": sent})
+    else:
+        out.print(f"{sent:,} messages sent to {service}; `trefoil work --until-idle` handles them")
 
 
 def audit(

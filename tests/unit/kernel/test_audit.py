@@ -5,7 +5,7 @@ from msgspec import structs
 
 from shared.kernel.audit import Missing, find_missing, key_of, keys_on_hand, repair
 from shared.kernel.ports import Delivery, Outgoing
-from tests.local.flow import PAGE, Flow
+from tests.support.flow import PAGE, Flow
 from tests.support.kernel_fakes import Add, body
 
 

@@ -7,7 +7,7 @@ from shared.kernel.audit import key_of
 from shared.kernel.codec import read_own
 from shared.kernel.commit import Handled
 from shared.kernel.history import History
-from tests.local.flow import PAGE, Flow, Wrote
+from tests.support.flow import PAGE, Flow, Wrote
 from tests.support.kernel_fakes import Add, Added, Reminded, envelope
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.kernel.trace import Fate, Node, trace
-from tests.local.flow import PAGE, Flow
+from tests.support.flow import PAGE, Flow
 from tests.support.kernel_fakes import NOW, Add
 
 TIME = NOW.timestamp()
