@@ -70,7 +70,8 @@ class Group:
         try:
             for record in self.records:
                 self._claim(record)
-            self._context.store.flush()
+            if any(record.claimed for record in self.records):
+                self._context.store.flush()
         except Exception as error:  # noqa: BLE001 - see the class
             self._give_up(error)
 
