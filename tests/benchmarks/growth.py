@@ -35,7 +35,7 @@ class Pile:
             self._send(self._next(min(CHUNK, depth - self._sent)))
 
     def close(self) -> None:
-        self._shop.__exit__(None, None, None)
+        self._shop.close()
         remove(self._folder)
 
     def turn(self, count: int) -> float:

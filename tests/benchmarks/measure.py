@@ -17,7 +17,7 @@ class Scale(Struct, frozen=True, kw_only=True):
     """How much is measured."""
 
     rounds: int
-    """How often each contender has its turn; half as often where a turn takes seconds."""
+    """How often each contender has its turn."""
     records: int
     """Deliveries a turn, in memory."""
     orders: int
@@ -28,11 +28,6 @@ class Scale(Struct, frozen=True, kw_only=True):
     """Messages that wait while others are handled."""
     visits: int
     """Messages handled at each depth and turn."""
-
-    @property
-    def slow_rounds(self) -> int:
-        """Rounds where a turn takes seconds."""
-        return max(self.rounds // 2, 1)
 
 
 FULL = Scale(

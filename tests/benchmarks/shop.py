@@ -57,6 +57,9 @@ class Shop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._log.close()
         self._opened.database.close()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from infra.local.memory import MemoryStore
 from shared.kernel.message import Emission, Message
 from shared.kernel.service import Limits
-from tests.support.kernel_fakes import Add, Added, Tally, World, tally_service
+from tests.support.kernel_fakes import Add, Added, FakeClock, Tally, World, tally_service
 
 
 class Printer:
@@ -28,7 +28,7 @@ def print_it(tally: Tally, message: Message[Add], printer: Printer) -> Iterable[
     return [Added(message.data.amount, tally.total + message.data.amount)]
 
 
-def printing(printer: Printer, store: MemoryStore | None = None) -> World:
+def printing(printer: Printer, store: MemoryStore | None = None, clock: FakeClock | None = None) -> World:
     service = tally_service(
         handles={Add: print_it},
         emits={Added: Tally.added},
@@ -36,4 +36,4 @@ def printing(printer: Printer, store: MemoryStore | None = None) -> World:
         at_most_once=True,
         limits=Limits(handler_seconds=30),
     )
-    return World(service, provider=printer, store=store)
+    return World(service, provider=printer, store=store, clock=clock)

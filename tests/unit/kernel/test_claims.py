@@ -12,6 +12,7 @@ from tests.support.kernel_fakes import (
     NOW,
     Add,
     FailingStore,
+    FakeClock,
     RacingStore,
     World,
     delivery,
@@ -184,16 +185,17 @@ def test_a_claim_that_could_not_be_made_leaves_the_effect_alone():
 
 
 def test_without_a_claim_the_effect_is_not_asked_for_even_if_nothing_stands_in_its_way_any_more():
-    class SlowStore(MemoryStore):
-        """Takes an hour to make sure."""
+    class Restless(FakeClock):
+        """Twenty minutes pass whenever somebody looks."""
 
-        def flush(self) -> None:
-            world.clock.time += 3600
+        def now(self) -> float:
+            self.time += 20 * 60
+            return self.time
 
     printer = Printer()
-    world = printing(printer, SlowStore())
+    world = printing(printer, clock=Restless())
 
-    (outcome,) = world.receive(delivery(Add(3), time=NOW + timedelta(days=1, minutes=30)))
+    (outcome,) = world.receive(delivery(Add(3), time=NOW + timedelta(days=1, minutes=70)))
 
     assert isinstance(outcome, Defer)
     assert printer.printed == []
