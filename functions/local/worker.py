@@ -74,9 +74,9 @@ class Worker:
     def _visit(self, receiver: Receiver) -> bool:
         name = receiver.service.name
         lease = max(LEASE_SECONDS, 2 * receiver.service.limits.handler_seconds)
+        deadline = self._local.clock.now() + lease  # the lease begins later, once the database is free
         batch = self._local.broker.lease(name, self._batch, lease)
         if batch:
-            deadline = self._local.clock.now() + lease
             receiver.receive(batch, partial(self._settle, name, len(batch)), deadline)
         return bool(batch)
 

@@ -31,6 +31,9 @@ insert into dead (service, reason, error, text, handler, attempts, first, last, 
 select service, ?, ?, ?, ?, ?, first, ?, body, attributes from messages where service = ? and due = ? and number = ?"""
 
 
+_SET = "insert into timers values (?, ?, ?, ?, ?, ?) on conflict (id) do nothing"
+
+
 class Receipt(Struct, frozen=True, gc=False):
     """Where a leased message stands, and under which lease."""
 
@@ -75,6 +78,7 @@ class SqliteBroker:
         question = (service, now, now)
         if list(self._database.read(_DELIVERABLE, (*question, 1))):
             with self._database.write() as connection:
+                until = self._clock.now() + seconds  # the lock may have been long in coming
                 rows = connection.execute(_DELIVERABLE, (*question, limit)).fetchall()
                 rows = self._without_exhausted(connection, service, rows)
                 connection.executemany(_LEASE, [(row[1], until, row[2], self._pid) for row in rows])
@@ -129,7 +133,7 @@ class SqliteBroker:
         """See Timers."""
         rows = [(t.message.id, t.due, t.message.to, t.message.type, t.message.subject, t.message.body) for t in timers]
         with self._database.write() as connection:
-            connection.executemany("insert or ignore into timers values (?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany(_SET, rows)
 
     def due(self, now: float, limit: int) -> list[Timer]:
         """See Timers."""

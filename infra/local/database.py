@@ -60,15 +60,23 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
             )
-            self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from error
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise _unusable(path, error) from error
+            raise
         if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise _unusable(path, PermissionError("it may not be written"))
 
     def _prepare(self) -> None:
         run = self._connection.execute
         layout = run("pragma user_version").fetchone()[0]
+        if layout == 0 and run("select count(*) from sqlite_master").fetchone()[0]:
+            raise _unusable(self.path, sqlite3.Error("file is not a database"))
         if layout not in (0, LAYOUT):
             raise ConfigurationError(
                 f"'{self.path}' has layout {layout}; this version reads {LAYOUT}: use another --data"

@@ -84,7 +84,7 @@ class Bus(Protocol):
     def publish(self, messages: Sequence[Outgoing]) -> set[str]:
         """Hand messages over, at least once each; return the ids that were not confirmed.
 
-        Raises PublishFailed when none was confirmed.
+        Raises a TransientError, such as PublishFailed, when none was confirmed.
         """
         ...
 
@@ -93,7 +93,7 @@ class Timers(Protocol):
     """An index of messages by the time they are due."""
 
     def set(self, timers: Sequence[Timer]) -> None:
-        """Remember timers; one that is set already stays as it is. Raises PublishFailed."""
+        """Remember timers; one that is set already stays as it is. Raises a TransientError when none was set."""
         ...
 
     def due(self, now: float, limit: int) -> list[Timer]:

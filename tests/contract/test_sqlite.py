@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from threading import Timer
 
@@ -219,3 +220,12 @@ def test_a_file_that_the_system_lets_grow_no_further_keeps_every_confirmed_commi
     assert (confirmed > 0, str(place / FILE) in trouble) == (True, True)
     assert sqlite.versions() == list(range(1, confirmed + 1))
     assert list(sqlite.database.read("pragma integrity_check")) == [("ok",)]
+
+
+def test_the_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("create table theirs (x)")
+
+    with pytest.raises(ConfigurationError, match="is not a Trefoil database"):
+        Database(path)
