@@ -41,7 +41,7 @@ class Worker:
         broker.enlist(pid)
         try:
             while not stopped():
-                if self._round(stopped):
+                if self._work_off(stopped):
                     continue
                 if until_idle and broker.idle():
                     break
@@ -50,15 +50,15 @@ class Worker:
             with suppress(StoreUnavailable):  # the next worker to start sees that this one is gone
                 broker.retire(pid)
 
-    def _round(self, stopped: Callable[[], bool]) -> bool:
-        """Visit every service once; return whether there was anything to do."""
+    def _work_off(self, stopped: Callable[[], bool]) -> bool:
+        """Work until nothing is to be had; return whether trouble cut it short."""
         try:
             if self._troubles:
                 # What was leased before the trouble would be out of reach until its lease ends.
                 self._local.broker.give_back(os.getpid())
             with self._local.database.unit_of_work():
-                busy = [self._visit(receiver) for receiver in self._receivers.values() if not stopped()]
-                ticked = tick(self._local.broker, self._local.broker, self._local.clock)
+                while self._round(stopped):
+                    self._troubles = 0
         except StoreUnavailable:
             # Rolled back as a whole: every message is where it was. Disks get room again, locks are released.
             self._troubles += 1
@@ -66,10 +66,13 @@ class Worker:
                 raise
             self._local.clock.sleep(TROUBLE_NAP_SECONDS)
             return True
-        progress = any(busy) or ticked > 0
-        if progress:
-            self._troubles = 0
-        return progress
+        return False
+
+    def _round(self, stopped: Callable[[], bool]) -> bool:
+        """Visit every service once; return whether there was anything to do."""
+        busy = [self._visit(receiver) for receiver in self._receivers.values() if not stopped()]
+        ticked = tick(self._local.broker, self._local.broker, self._local.clock)
+        return any(busy) or ticked > 0
 
     def _visit(self, receiver: Receiver) -> bool:
         name = receiver.service.name

@@ -72,18 +72,19 @@ class SqliteBroker:
         return int(after) - count
 
     def lease(self, service: str, limit: int, seconds: float) -> list[Delivery]:
-        """See Channels. Commits what the unit of work holds: lease and everything before it are one transaction."""
+        """See Channels. Commits what the unit of work holds: lease and everything before it are one transaction.
+
+        Where nothing is to be leased, the unit goes on.
+        """
         now = self._clock.now()
-        until = now + seconds
         question = (service, now, now)
-        if list(self._database.read(_DELIVERABLE, (*question, 1))):
-            with self._database.write() as connection:
-                until = self._clock.now() + seconds  # the lock may have been long in coming
-                rows = connection.execute(_DELIVERABLE, (*question, limit)).fetchall()
-                rows = self._without_exhausted(connection, service, rows)
-                connection.executemany(_LEASE, [(row[1], until, row[2], self._pid) for row in rows])
-        else:
-            rows = []
+        if not list(self._database.read(_DELIVERABLE, (*question, 1))):
+            return []
+        with self._database.write() as connection:
+            until = self._clock.now() + seconds  # the lock may have been long in coming
+            rows = connection.execute(_DELIVERABLE, (*question, limit)).fetchall()
+            rows = self._without_exhausted(connection, service, rows)
+            connection.executemany(_LEASE, [(row[1], until, row[2], self._pid) for row in rows])
         self._database.flush()
         return [
             Delivery(body, attempts, bool(to), _attributes(attributes), Receipt(due, number, until))
