@@ -64,14 +64,14 @@ class BareLoop:
         """Visit all services until nothing is left to do."""
         while sum([self._visit(name) for name in self._catalog.services]):
             pass
+        self._tables.commit()
 
     def _visit(self, service: str) -> int:
         now = time()
         rows = self._tables.waiting(service, now, self._batch)
         if rows:
             self._tables.lease(rows, now)
-        self._tables.commit()  # the leases, and what the visit before this one wrote
-        if rows:
+            self._tables.commit()  # the leases, and what the visit before this one wrote
             outbox = Outbox(now)
             if self._catalog.services[service].at_most_once:
                 self._claim_and_handle(service, rows, outbox)
