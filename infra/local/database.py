@@ -75,17 +75,15 @@ class Database:
     def _prepare(self) -> None:
         run = self._connection.execute
         layout = run("pragma user_version").fetchone()[0]
-        if layout == 0 and run("select count(*) from sqlite_master").fetchone()[0]:
-            raise _unusable(self.path, sqlite3.Error("file is not a database"))
         if layout not in (0, LAYOUT):
             raise ConfigurationError(
                 f"'{self.path}' has layout {layout}; this version reads {LAYOUT}: use another --data"
             )
-        self._switch_to_wal()
         run("pragma synchronous=full")
         run("pragma cache_size=-65536")  # 64 MiB
         if layout == 0:
             self._create()
+        self._switch_to_wal()
 
     def _switch_to_wal(self) -> None:
         # SQLite doesn't wait for this lock by itself when several processes open a new file at once.
@@ -101,6 +99,8 @@ class Database:
         run("begin immediate")
         # Another process may have been first while this one waited for the lock.
         if run("pragma user_version").fetchone()[0] == 0:
+            if run("select count(*) from sqlite_master").fetchone()[0]:
+                raise _unusable(self.path, sqlite3.Error("file is not a database"))  # but another program's
             for statement in _SCHEMA.split(";"):
                 run(statement)
             run(f"pragma user_version={LAYOUT}")
