@@ -46,6 +46,7 @@ test-313: ## Run the unit tests under Python 3.13, in their own environment
 
 lock: .venv-lock/uv.stamp ## Pin the dependencies again; ARGS=--upgrade takes newer versions
 	@$(LOCK) pyproject.toml requirements/run.in --output-file requirements/run.txt
+	@$(LOCK) requirements/aws.in --output-file requirements/aws.txt
 	@$(LOCK) requirements/test.in --output-file requirements/test.txt
 	@$(LOCK) requirements/bench.in --output-file requirements/bench.txt
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from functions.local.worker import Worker
 from infra.local.broker import SqliteBroker
+from infra.local.clock import SystemClock
 from infra.local.wiring import DATABASE, Local
 from shared.catalog import CATALOG
 from shared.kernel.catalog import Catalog
@@ -19,12 +20,20 @@ WITHOUT_MAILS = Catalog([service for name, service in CATALOG.services.items() i
 """All services but the one that commits a claim before each effect."""
 
 
+class Restless(SystemClock):
+    """A worker naps before it sees that it is to stop, which is no message's time."""
+
+    def sleep(self, seconds: float) -> None:
+        pass
+
+
 class Folder(Local):
     """A data folder with some of the services and instant providers."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         super().__init__(folder)
         self.catalog = catalog
+        self.clock = Restless()
         self.broker = SqliteBroker(self.database, catalog, self.clock)
 
     def receivers(self, telemetry: Telemetry) -> dict[str, Receiver]:
