@@ -3,13 +3,23 @@
 
 PYTHON ?= python3
 ARGS ?=
+PARAMETERS ?=
+
+# The name of a SAM stack, and all that its template is told: the emulator's address, or that there is none.
+SAM_NAME := $(or $(TREFOIL_NAME),trefoil)
+SAM_STAGE := $(or $(TREFOIL_STAGE),dev)
+SAM_STACK := $(SAM_NAME)-$(SAM_STAGE)
+SAM_RUNTIME := $(if $(AWS_ENDPOINT_URL),provided.al2023,python3.13)
+SAM_PARAMETERS = Name=$(SAM_NAME) Stage=$(SAM_STAGE) Runtime=$(SAM_RUNTIME) 'EndpointUrl="$(AWS_ENDPOINT_URL)"' $(PARAMETERS)
+SAM_SETTINGS := .venv-sam/settings/metadata.json
+SAM := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(dir $(SAM_SETTINGS)) .venv-sam/bin/sam
 
 # The resolver behind `make lock`; pinned, so that two people get the same locks.
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-313 lint bench topology lock clean
+.PHONY: help run test test-313 lint bench package deploy-aws destroy-aws deploy-sam destroy-sam emulators localstack topology lock clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +27,7 @@ help: ## Print this list
 run: .venv/run.stamp ## Run the whole system on this machine
 	@.venv/bin/trefoil run $(ARGS)
 
-test: lint ## Check the code, then run all tests
+test: lint .venv-checkov/tool.stamp $(SAM_SETTINGS) ## Check the code, then run all tests
 	@.venv/bin/python -m pytest $(if $(filter true,$(CI)),,-rs) $(ARGS)
 
 lint: .venv/test.stamp ## Check style, types and the layers
@@ -29,7 +39,38 @@ lint: .venv/test.stamp ## Check style, types and the layers
 bench: .venv/bench.stamp ## Measure speed, beside other libraries
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
 
-topology: .venv/run.stamp ## Write shared/asyncapi.json from the code
+package: ## Build AWS's zip, build/aws.zip; ARGS="--runtime provided.al2023" builds the one for emulators
+	$(call environment,.venv)
+	@.venv/bin/python -m functions.package aws $(if $(PYTHON313),--interpreter "$(PYTHON313)") $(ARGS)
+
+deploy-aws: ## Deploy to AWS by Terraform, or to the emulator at AWS_ENDPOINT_URL; ARGS=-auto-approve asks nothing
+	$(call environment,.venv)
+	@.venv/bin/python terraform/cli.py aws apply $(ARGS)
+
+destroy-aws: ## Remove from there what deploy-aws made
+	$(call environment,.venv)
+	@.venv/bin/python terraform/cli.py aws destroy $(ARGS)
+
+deploy-sam: $(SAM_SETTINGS) ## The same by SAM; PARAMETERS="MemoryMiB=1024" sets what template.yaml lets one set
+	$(call environment,.venv)
+	@.venv/bin/python -m functions.package aws --runtime $(SAM_RUNTIME) --out build/sam.zip \
+		$(if $(PYTHON313),--interpreter "$(PYTHON313)")
+	@$(SAM) build --build-dir build/sam >build/sam.log 2>&1 || { cat build/sam.log >&2; exit 1; }
+	@sed "s/Configuration: by-hand/Configuration: '$$(echo $(SAM_PARAMETERS) | cksum | tr ' ' -)'/" \
+		build/sam/template.yaml >build/sam/deploy.yaml
+	@$(SAM) deploy --template-file build/sam/deploy.yaml --stack-name $(SAM_STACK) --resolve-s3 \
+		--capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --parameter-overrides $(SAM_PARAMETERS) $(ARGS)
+
+destroy-sam: $(SAM_SETTINGS) ## Remove from there what deploy-sam made; ARGS=--no-prompts asks nothing
+	@$(SAM) delete --stack-name $(SAM_STACK) $(ARGS)
+
+emulators: .venv/emulators.stamp ## Install what `trefoil emulators up aws` starts; `make test` does so too
+
+localstack: ## Install what `trefoil emulators up localstack` starts, in its own environment with Python 3.13
+	@python="$$($(PYTHON) -m infra.emulators.interpreters 3.13 "$$PYTHON313")" && \
+		$(MAKE) --no-print-directory .venv-localstack/tool.stamp PYTHON="$$python"
+
+topology: .venv/run.stamp ## Write shared/asyncapi.json and template.yaml from the code
 	@.venv/bin/trefoil topology $(ARGS)
 
 # The clouds run 3.13. A pyenv shim may exist and still fail, so each candidate is asked for its version.
@@ -49,21 +90,44 @@ lock: .venv-lock/uv.stamp ## Pin the dependencies again; ARGS=--upgrade takes ne
 	@$(LOCK) requirements/aws.in --output-file requirements/aws.txt
 	@$(LOCK) requirements/test.in --output-file requirements/test.txt
 	@$(LOCK) requirements/bench.in --output-file requirements/bench.txt
+	@$(LOCK) requirements/emulators.in --output-file requirements/emulators.txt
+	@$(LOCK) requirements/lambda.in --output-file requirements/lambda.txt
+	@$(LOCK) requirements/lambda-provided.in --output-file requirements/lambda-provided.txt
+	@$(LOCK_LOCALSTACK) requirements/localstack.in --output-file requirements/localstack.txt
+	@$(LOCK) requirements/checkov.in --output-file requirements/checkov.txt
+	@$(LOCK) requirements/sam.in --output-file requirements/sam.txt
 
 clean: ## Remove environments, caches and builds
-	@rm -rf .venv .venv313 .venv-lock .cache build dist
+	@rm -rf .venv .venv313 .venv-checkov .venv-localstack .venv-lock .venv-sam .cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header \
 	$(ARGS)
 
+# What LocalStack 4.14.0 asks for has broken it since, so it gets what was there when it was made.
+LOCK_LOCALSTACK = .venv-lock/bin/uv pip compile --quiet --no-config --python-version 3.13 --python-platform linux \
+	--exclude-newer 2026-03-01 --generate-hashes --no-header
+
 # A stamp is newer than its lock when the environment holds what the lock says. The locks agree with one another, so one
 # environment can hold several.
-.venv/run.stamp .venv/test.stamp .venv/bench.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
+.venv/run.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
 	$(call install,.venv,$*)
 
 .venv313/test.stamp: requirements/test.txt pyproject.toml
 	$(call install,.venv313,test)
+
+# Tools whose exact pins contradict the other locks, each in an environment of its own. A lock names everything, and to
+# resolve it once more takes a newer pip than Python 3.11 may bring: hence --no-deps.
+.venv-checkov/tool.stamp .venv-localstack/tool.stamp .venv-sam/tool.stamp: .venv-%/tool.stamp: requirements/%.txt
+	@echo "Installing requirements/$*.txt into .venv-$*"
+	$(call environment,.venv-$*)
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/$*.txt
+	@touch $@
+
+# SAM counts its uses, and asks PyPI each week for a newer version of itself. Here it may not, and asked in the year 2100.
+$(SAM_SETTINGS): .venv-sam/tool.stamp
+	@mkdir -p $(@D)
+	@echo '{"telemetryEnabled": false, "lastVersionCheck": 4102444800}' >$@
 
 .venv-lock/uv.stamp: Makefile
 	$(call environment,.venv-lock)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.support.aws_emulators"]
+
 IN_CI = os.environ.get("CI") == "true"
 
 DOES_NOT_APPLY = "does not apply: "

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from functions.local.commands import dead, feed, look, operate, run, work
+from functions.local.commands import dead, emulators, feed, look, operate, run, work
 from functions.local.console import err
 from shared.kernel.errors import ConfigurationError, TrefoilError
 
@@ -32,6 +32,7 @@ for command in (
     app.command()(command)
 app.add_typer(feed.imports, name="import")
 app.add_typer(dead.app, name="dead")
+app.add_typer(emulators.app, name="emulators")
 
 
 def main() -> None:

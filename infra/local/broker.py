@@ -8,9 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from infra.local.database import Database
-from infra.local.memory import CRASH_ALLOWANCE, deliveries_exhausted
 from shared.kernel.catalog import Catalog
-from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
+from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry, deliveries_exhausted
 from shared.kernel.ports import Clock, Delivery, Depth, Outgoing, Parked, Timer
 
 _INSERT = "insert into messages values (?, ?, ?, 0, ?, ?, ?, ?)"
@@ -92,7 +91,7 @@ class SqliteBroker:
         ]
 
     def _without_exhausted(self, connection: Connection, service: str, rows: list[Any]) -> list[Any]:
-        limit = self._catalog.service(service).limits.tries + CRASH_ALLOWANCE
+        limit = self._catalog.service(service).limits.deliveries
         for due, number, attempts, *_ in rows:
             if attempts > limit:
                 key = (service, due, number)
@@ -195,8 +194,8 @@ class SqliteBroker:
         for (body,) in self._database.read(query, (service, service)):
             yield body
 
-    def timers_set(self) -> int:
-        """How many timers are set, due or not."""
+    def timers(self) -> int:
+        """See Operations."""
         ((count,),) = self._database.read("select count(*) from timers")
         return int(count)
 

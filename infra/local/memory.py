@@ -11,17 +11,8 @@ from msgspec import Struct, structs
 from shared.kernel.catalog import Catalog
 from shared.kernel.commit import Commit
 from shared.kernel.errors import ConcurrencyConflict
-from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
+from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry, deliveries_exhausted
 from shared.kernel.ports import Clock, Delivery, Outgoing, Parked, Timer
-
-CRASH_ALLOWANCE = 10
-"""Deliveries beyond a service's tries before the broker itself gives up on a message that kills its workers."""
-
-
-def deliveries_exhausted(attempts: int) -> Failure:
-    """The reason of a message that no worker survived."""
-    text = f"delivered {attempts} times, and no worker lived to settle it"
-    return Failure("DeliveriesExhausted", "DeliveriesExhausted", text, "broker")
 
 
 class MemoryStore:
@@ -101,7 +92,7 @@ class MemoryBroker:
 
     def _take(self, service: str, waiting: Waiting, until: float) -> Delivery | None:
         taken = structs.replace(waiting, attempts=waiting.attempts + 1, leased_until=until)
-        if waiting.attempts >= self._catalog.service(service).limits.tries + CRASH_ALLOWANCE:
+        if waiting.attempts >= self._catalog.service(service).limits.deliveries:
             self._channels[service].remove(waiting)
             self._park(service, waiting, deliveries_exhausted(waiting.attempts))
             return None

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from infra.clock import SystemClock
 from infra.local.broker import SqliteBroker
-from infra.local.clock import SystemClock
 from infra.local.database import Database
 from infra.local.store import SqliteStore
 from infra.providers.wiring import providers

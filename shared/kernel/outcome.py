@@ -63,3 +63,9 @@ def failure(error: BaseException, handler: str, reason: str | None = None) -> Fa
         kept = "".join(traceback.format_exception(error)).encode(errors="backslashreplace")[-TEXT_LIMIT:]
     kind = type(error).__name__
     return Failure(reason or kind, kind, kept.decode(errors="ignore"), handler)
+
+
+def deliveries_exhausted(attempts: int) -> Failure:
+    """The reason of a message that no worker survived."""
+    text = f"delivered {attempts} times, and no worker lived to settle it"
+    return Failure("DeliveriesExhausted", "DeliveriesExhausted", text, "broker")

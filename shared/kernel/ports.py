@@ -161,6 +161,10 @@ class Operations(Protocol):
         """Yield the bodies of what waits or is being handled, timers included; a cloud may not be able to."""
         ...
 
+    def timers(self) -> int:
+        """How many timers are set, due or not."""
+        ...
+
 
 class Clock(Protocol):
     """Time, so that a test can own it."""

@@ -11,6 +11,9 @@ from shared.kernel.errors import ConfigurationError, RuleViolation
 from shared.kernel.message import Emission, Message, Payload
 from shared.kernel.vocabulary import Vocabulary
 
+CRASHES = 10
+"""Deliveries above a service's tries; only a process that dies uses them up."""
+
 Handler = Callable[..., Iterable[Emission]]
 """`(state, message) -> messages`, or `(state, message, provider) -> messages` in a service that has a provider."""
 
@@ -35,6 +38,11 @@ class Limits(Struct, frozen=True):
     """Messages a delivery."""
     memory: int = 256
     """How many handled ids a stream's snapshot remembers; older ones are looked up in older commits."""
+
+    @property
+    def deliveries(self) -> int:
+        """When the broker itself gives up on a message that kills whoever handles it."""
+        return self.tries + CRASHES
 
 
 def by_subject(message: Message[Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from shared.kernel.errors import ConfigurationError
-from shared.kernel.service import Limits, Service
+from shared.kernel.service import CRASHES, Limits, Service
 
 LEASE_SECONDS = 300
 """How long a batch may take anywhere: Service Bus locks a message for five minutes at most, and a batch can't renew.
@@ -23,9 +23,6 @@ SETTLE_SECONDS = 15
 
 LEASE_FACTOR = 6
 """AWS asks for a visibility timeout of six function timeouts, so that throttled invocations can be tried again."""
-
-CRASHES = 10
-"""Deliveries above a service's tries; only a process that dies uses them up."""
 
 
 class Bound(Struct, frozen=True):
@@ -65,7 +62,7 @@ def extension(service: Service) -> dict[str, Any]:
         "functionTimeoutSeconds": function_timeout(limits),
         "visibilitySeconds": visibility(limits),
         "tries": limits.tries,
-        "deliveryLimit": limits.tries + CRASHES,
+        "deliveryLimit": limits.deliveries,
         "backoff": {"base": _number(backoff.base), "cap": _number(backoff.cap)},
     }
 

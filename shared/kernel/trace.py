@@ -11,7 +11,7 @@ from shared.kernel.history import History
 from shared.kernel.ports import System
 
 Whereabouts = Callable[[str, Key], str]
-"""(service, key) -> `waiting`, `dead-lettered` or `nowhere`, for what no commit answers."""
+"""(service, key) -> `waiting`, `perhaps waiting`, `dead-lettered` or `nowhere`, for what no commit answers."""
 
 
 class Fate(Struct, frozen=True):
@@ -106,13 +106,18 @@ class _Whereabouts:
     def __init__(self, system: System) -> None:
         self._system = system
         self._known: dict[str, dict[Key, str]] = {}
+        self._else: dict[str, str] = {}
 
     def __call__(self, service: str, key: Key) -> str:
         if service not in self._known:
-            self._known[service] = self._look(service)
-        return self._known[service].get(key, "nowhere")
+            self._look(service)
+        return self._known[service].get(key, self._else[service])
 
-    def _look(self, service: str) -> dict[Key, str]:
-        waiting = {key: "waiting" for body in self._system.operations.waiting(service) if (key := key_of(body))}
+    def _look(self, service: str) -> None:
+        bodies = list(self._system.operations.waiting(service))
+        waiting = {key: "waiting" for body in bodies if (key := key_of(body))}
         dead = self._system.dead_letters.parked(service)
-        return waiting | {key: "dead-lettered" for letter in dead if (key := key_of(letter.body))}
+        self._known[service] = waiting | {key: "dead-lettered" for letter in dead if (key := key_of(letter.body))}
+        depth = self._system.operations.depth(service)
+        unseen = (depth.waiting or 0) + (depth.leased or 0) > len(bodies)  # no queue on a cloud shows what waits
+        self._else[service] = "perhaps waiting" if unseen else "nowhere"

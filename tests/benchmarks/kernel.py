@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-from infra.local.clock import SystemClock
+from infra.clock import SystemClock
 from infra.local.memory import MemoryStore
 from shared.kernel.outcome import DONE, Outcome
 from shared.kernel.ports import Delivery, Outgoing, Timer

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from msgspec import Raw, Struct
 
-from infra.local.clock import SystemClock
+from infra.clock import SystemClock
 from infra.local.memory import MemoryBroker, MemoryStore
 from shared.kernel.catalog import Catalog
 from shared.kernel.codec import read_own

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from functions.local.worker import Worker
+from infra.clock import SystemClock
 from infra.local.broker import SqliteBroker
-from infra.local.clock import SystemClock
 from infra.local.wiring import DATABASE, Local
 from shared.catalog import CATALOG
 from shared.kernel.catalog import Catalog

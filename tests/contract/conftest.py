@@ -10,6 +10,7 @@ import pytest
 from shared.kernel.ports import Store
 from tests.conftest import DOES_NOT_APPLY
 from tests.support.adapters import ADAPTERS, Adapter, Capability, Deployed, deploy
+from tests.support.aws import at
 from tests.support.kernel_fakes import FakeClock
 from tests.support.sqlite import Sqlite, opened
 
@@ -21,14 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.name)
-def adapter(request: pytest.FixtureRequest) -> Adapter:
-    """The adapter under test."""
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
+    """The adapter under test; its emulator runs."""
     adapter = request.param
     for mark in request.node.iter_markers("needs"):
         for capability in map(Capability, mark.args):
             if capability in adapter.cannot:
                 pytest.skip(f"{DOES_NOT_APPLY}{adapter.name} declares no '{capability}': {adapter.cannot[capability]}")
-    return adapter
+    if adapter.emulator:
+        with at(request.getfixturevalue(adapter.emulator)):
+            yield adapter
+    else:
+        yield adapter
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_publishing_nothing_confirms_everything(deployed):
 def test_many_messages_go_out_in_one_call(deployed):
     deployed.publish(*messages(250))
 
-    assert sorted(ids(deployed.take(250, STOCK))) == sorted(f"m{number}" for number in range(1, 251))
+    assert sorted(ids(deployed.take(250, STOCK, seconds=60.0))) == sorted(f"m{number}" for number in range(1, 251))
     assert sorted(ids(deployed.take(250, LEDGER))) == sorted(f"m{number}" for number in range(1, 251))
 
 

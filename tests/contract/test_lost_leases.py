@@ -75,6 +75,7 @@ def test_a_lost_lease_in_a_batch_does_not_keep_the_others_from_being_settled(dep
     assert ids(deployed.take(3)) == ids([held])
 
 
+@pytest.mark.needs("tells_lost_leases")
 @whatever_the_outcome
 def test_settling_twice_is_settling_once(deployed, outcome):
     deployed.publish(message("m1"))

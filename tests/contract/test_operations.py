@@ -37,6 +37,7 @@ def test_a_message_whose_lease_ended_is_waiting_again(deployed, desk):
     assert desk.depth(STOCK) == Depth(waiting=2, leased=0, dead=0)
 
 
+@pytest.mark.needs("tells_retries_from_leases")
 def test_a_message_that_is_not_due_yet_is_waiting(deployed, desk):
     deployed.publish(message("m1"))
     (delivery,) = deployed.take()
@@ -46,6 +47,7 @@ def test_a_message_that_is_not_due_yet_is_waiting(deployed, desk):
     assert desk.depth(STOCK) == Depth(waiting=1, leased=0, dead=0)
 
 
+@pytest.mark.needs("pauses_leases")
 def test_a_paused_service_is_delivered_nothing_and_loses_nothing(deployed, desk):
     deployed.publish(message("m1"))
     desk.pause(STOCK)
@@ -57,6 +59,7 @@ def test_a_paused_service_is_delivered_nothing_and_loses_nothing(deployed, desk)
     assert sorted(ids(deployed.take(2, LEDGER))) == ["m1", "m2"]
 
 
+@pytest.mark.needs("pauses_leases")
 def test_a_resumed_service_is_delivered_what_waited(deployed, desk):
     deployed.publish(message("m1"))
     desk.pause(STOCK)
@@ -68,6 +71,7 @@ def test_a_resumed_service_is_delivered_what_waited(deployed, desk):
     assert desk.depth(STOCK).paused is False
 
 
+@pytest.mark.needs("pauses_leases")
 def test_resuming_what_was_not_paused_is_fine(deployed, desk):
     deployed.publish(message("m1"))
 
@@ -76,6 +80,7 @@ def test_resuming_what_was_not_paused_is_fine(deployed, desk):
     assert ids(deployed.take()) == ["m1"]
 
 
+@pytest.mark.needs("pauses_leases")
 def test_what_was_leased_before_a_pause_may_still_be_settled(deployed, desk):
     deployed.publish(message("m1"))
     (delivery,) = deployed.take()
@@ -88,6 +93,7 @@ def test_what_was_leased_before_a_pause_may_still_be_settled(deployed, desk):
     assert deployed.take() == []
 
 
+@pytest.mark.needs("shows_what_waits")
 def test_what_waits_includes_what_is_leased_and_timers_but_not_what_is_done_or_dead(deployed, desk):
     deployed.publish(*messages(4))
     done, dead, _ = deployed.take(3)

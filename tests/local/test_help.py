@@ -11,10 +11,12 @@ import typer
 from functions.local.cli import app
 from tests.local.driver import trefoil
 
-FILES_ONLY = {"import cdnow", "import temperatures", "topology"}
+EMULATORS = {"emulators up", "emulators down", "emulators status"}
+
+FILES_ONLY = {"import cdnow", "import temperatures", "topology", *EMULATORS}
 """Commands that read and write no data folder."""
 
-PIPED = {"run", "send", "status", "show", "trace", "dead list", "dead show", "audit"}
+PIPED = {"run", "send", "status", "show", "trace", "dead list", "dead show", "audit", "emulators status"}
 """Commands whose answer another program may want to read; `import` writes JSON lines anyway."""
 
 EXPLAINED_BY_THEIR_NAME = {"id_"}
@@ -32,6 +34,12 @@ def walk(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(walk(typer.main.get_command(app)))
 
 
+EMULATORS = {name for name in COMMANDS if name.startswith("emulators ")}
+
+HERE_ONLY = {"run", "work"}
+"""Commands that work on this machine, whatever TREFOIL_CLOUD says."""
+
+
 def options(name: str) -> set[str]:
     return {option for parameter in COMMANDS[name].params for option in parameter.opts}
 
@@ -47,6 +55,7 @@ def test_the_commands_are_those_that_are_promised():
     promised = {
         *("run", "send", "work", "status", "show", "trace", "pause", "resume", "replay", "audit", "topology"),
         *("import cdnow", "import temperatures", "dead list", "dead show", "dead replay", "dead drop"),
+        *("emulators up", "emulators down", "emulators status"),
     }
 
     assert set(COMMANDS) == promised
@@ -61,7 +70,7 @@ def test_the_help_of_a_command_shows_an_example_of_it(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_example_names_only_options_that_the_command_has(name):
-    (example,) = re.findall(r"Example: trefoil ([^\n]*)", COMMANDS[name].callback.__doc__)
+    (example,) = re.findall(r"Example: (?:eval .*)?trefoil ([^\n)]*)", COMMANDS[name].callback.__doc__)
 
     command = example.split(" > ")[0].split("| trefoil ")[-1]
     words = [word for word in shlex.split(command) if word.startswith("--")]
@@ -75,12 +84,20 @@ def test_every_option_and_argument_is_explained(name):
     assert bare <= EXPLAINED_BY_THEIR_NAME
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - FILES_ONLY))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - FILES_ONLY - EMULATORS))
 def test_every_command_about_data_takes_a_folder(name):
     (data,) = [parameter for parameter in COMMANDS[name].params if "--data" in parameter.opts]
 
     assert data.envvar == "TREFOIL_DATA"
     assert "--data" in text_of_help(*name.split())
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - FILES_ONLY - EMULATORS - HERE_ONLY))
+def test_every_command_about_a_deployment_takes_a_cloud(name):
+    (cloud,) = [parameter for parameter in COMMANDS[name].params if "--cloud" in parameter.opts]
+
+    assert cloud.envvar == "TREFOIL_CLOUD"
+    assert "local|aws" in text_of_help(*name.split())
 
 
 @pytest.mark.parametrize("name", sorted(PIPED))

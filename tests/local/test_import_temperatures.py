@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.local.importers import as_lines, import_temperatures
 from functions.local.sending import Sender
-from infra.local.clock import SystemClock
+from infra.clock import SystemClock
 from infra.local.memory import MemoryBroker
 from shared.catalog import CATALOG
 from tests.local.driver import SAMPLES, Finished, trefoil, trefoil_process

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.local.sending import CHUNK, Sender
-from infra.local.clock import SystemClock
+from infra.clock import SystemClock
 from infra.local.memory import MemoryBroker
 from shared.catalog import CATALOG
 from shared.kernel.ports import Outgoing

@@ -11,15 +11,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from infra.clock import SystemClock
 from infra.local.broker import SqliteBroker
-from infra.local.clock import SystemClock
 from infra.local.database import Database
 from infra.local.memory import MemoryBroker, MemoryStore
 from infra.local.store import SqliteStore
 from shared.kernel.outcome import Outcome
 from shared.kernel.ports import Clock, Delivery, Outgoing, Parked, System
+from tests.support.aws import opened, provision
 from tests.support.contract_catalog import CATALOG, STOCK
 from tests.support.kernel_fakes import FakeClock
 
@@ -45,6 +46,12 @@ class Capability(StrEnum):
     """Bodies need not be text."""
     OPERATIONS = "operations"
     """It implements the port `Operations`."""
+    TELLS_RETRIES_FROM_LEASES = "tells_retries_from_leases"
+    """A message that is to come again later counts as waiting."""
+    PAUSES_LEASES = "pauses_leases"
+    """A pause holds for whoever leases."""
+    SHOWS_WHAT_WAITS = "shows_what_waits"
+    """`waiting` yields what is in the channel, not only timers."""
 
 
 class Adapter(Struct, frozen=True):
@@ -58,9 +65,11 @@ class Adapter(Struct, frozen=True):
     moment: float = 60.0
     """Seconds: the shortest lease and delay that it keeps."""
     patience: float = 0.0
-    """Seconds, by the wall clock, within which it hands over what is there."""
+    """Seconds, by the wall clock, after which nothing more comes if nothing came."""
     examples: int = 40
     """How many examples a property is tried with."""
+    emulator: str | None = None
+    """The fixture that starts what it needs."""
 
 
 class Deployed:
@@ -101,11 +110,15 @@ class Deployed:
     def _gather(self, count: int, ask: Callable[[int], Sequence[Any]]) -> list[Any]:
         found: list[Any] = []
         end = time.monotonic() + self.adapter.patience
-        while True:
-            found += ask(count - len(found))
-            if len(found) >= count or time.monotonic() >= end:
-                return found
-            time.sleep(0.05)
+        while len(found) < count:
+            if more := ask(count - len(found)):
+                found += more
+                end = time.monotonic() + self.adapter.patience
+            elif time.monotonic() >= end:
+                break
+            else:
+                time.sleep(0.05)
+        return found
 
 
 @contextmanager
@@ -132,6 +145,21 @@ def _sqlite(place: Path, clock: Clock) -> Iterator[System]:
         database.close()
 
 
+@contextmanager
+def _aws(place: Path, clock: Clock) -> Iterator[System]:
+    aws = opened(place)
+    provision(aws, CATALOG)
+    yield aws.system
+
+
+@contextmanager
+def _localstack(place: Path, clock: Clock) -> Iterator[System]:
+    aws = opened(place)
+    provision(aws, CATALOG, tables=False)
+    memory = MemoryBroker(CATALOG, clock)
+    yield structs.replace(aws.system, store=MemoryStore(), timers=memory)
+
+
 MEMORY = Adapter(
     "memory",
     _memory,
@@ -146,7 +174,31 @@ SQLITE = Adapter(
     "sqlite", _sqlite, {Capability.THREADS: "a connection belongs to one worker, and workers are processes"}
 )
 
-ADAPTERS = (MEMORY, SQLITE)
+_QUEUE = {
+    Capability.CONTROLS_TIME: "SQS goes by its own clock, in whole seconds",
+    Capability.KEEPS_ORDER: "a standard queue keeps no order",
+    Capability.TELLS_LOST_LEASES: "SQS takes an old receipt handle for a new one",
+    Capability.EXACT_LISTING_OF_DEAD_LETTERS: "reading a queue is a sample",
+    Capability.REPLAYS_ONCE: "SQS does not say whether the letter was there; the receiver knows the message by its id",
+    Capability.ANY_BYTES: "SQS carries text",
+    Capability.TELLS_RETRIES_FROM_LEASES: "SQS hides what is leased and what is to come again in the same way",
+    Capability.PAUSES_LEASES: "the function's event source mapping is paused, not the queue",
+    Capability.SHOWS_WHAT_WAITS: "SQS shows nobody what waits",
+}
+
+AWS = Adapter("aws", _aws, _QUEUE, moment=1.0, patience=0.3, examples=10, emulator="ministack")
+
+LOCALSTACK = Adapter(
+    "localstack",
+    _localstack,
+    {**_QUEUE, Capability.SEVERAL_PROCESSES: "its store is memory: LocalStack is asked for SNS and SQS only"},
+    moment=1.0,
+    patience=0.3,
+    examples=10,
+    emulator="localstack",
+)
+
+ADAPTERS = (MEMORY, SQLITE, AWS, LOCALSTACK)
 
 
 def named(name: str) -> Adapter:

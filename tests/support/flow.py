@@ -11,7 +11,7 @@ from shared.kernel.catalog import Catalog
 from shared.kernel.history import History
 from shared.kernel.message import About, After, Emission, Message, Payload, event
 from shared.kernel.outcome import DONE
-from shared.kernel.ports import Outgoing, System, Timer
+from shared.kernel.ports import Depth, Outgoing, System, Timer
 from shared.kernel.receiver import Receiver
 from shared.kernel.service import Service
 from shared.kernel.telemetry import Counters
@@ -68,6 +68,18 @@ class Desk:
         """See Operations."""
         yield from self._broker.waiting(service)
         yield from (timer.message.body for timer in self._broker.pending() if timer.message.to == service)
+
+    def depth(self, service: str) -> Depth:
+        """See Operations."""
+        return Depth(waiting=len(self._broker.waiting(service)), leased=0, dead=len(list(self._broker.parked(service))))
+
+
+class CloudDesk(Desk):
+    """What an operator of a cloud can ask: how much waits, but not what."""
+
+    def waiting(self, service: str) -> Iterator[bytes]:
+        """See Operations."""
+        return iter(())
 
 
 class Flow:

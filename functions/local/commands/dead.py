@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from functions.local.console import DEFAULT_DATA, Data, Json, clock_time, out, print_json
-from infra.local.wiring import local
+from functions.local.console import DEFAULT_DATA, Data, Json, clock_time, err, out, print_json
+from functions.local.deployment import HERE, Cloud, On, deployment, who_handles
 from shared.catalog import CATALOG
 from shared.kernel.codec import decode
 from shared.kernel.dropping import drop as drop_letter
@@ -25,16 +25,20 @@ _Reason = Annotated[str | None, typer.Option("--reason", help="Only letters with
 
 
 @app.command("list")
-def list_(data: Data = DEFAULT_DATA, service: _Service = None, reason: _Reason = None, json: Json = False) -> None:
+def list_(
+    cloud: On = HERE, data: Data = DEFAULT_DATA, service: _Service = None, reason: _Reason = None, json: Json = False
+) -> None:
     """List dead letters, with the reason each is here.
 
     Example: trefoil dead list --service payments
     """
-    with local(data) as opened:
-        letters = list(_select(opened.system.dead_letters, service, reason))
+    with deployment(cloud, data) as system:
+        letters = list(_select(system.dead_letters, service, reason))
     if json:
         print_json([_as_json(letter, whole=False) for letter in letters])
         return
+    if cloud is not Cloud.LOCAL:
+        err.print("A queue shows a sample: list again to see whether there is more.", style="dim")
     if not letters:
         out.print("There are no dead letters.")
         return
@@ -50,13 +54,15 @@ def list_(data: Data = DEFAULT_DATA, service: _Service = None, reason: _Reason =
 
 
 @app.command("show")
-def show(id_: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT_DATA, json: Json = False) -> None:
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID")], cloud: On = HERE, data: Data = DEFAULT_DATA, json: Json = False
+) -> None:
     """Show one dead letter: the whole reason, and the message with secret fields masked.
 
     Example: trefoil dead show payments/3
     """
-    with local(data) as opened:
-        (letter,) = _named(opened.system.dead_letters, [id_])
+    with deployment(cloud, data) as system:
+        (letter,) = _named(system.dead_letters, [id_])
     shown = _as_json(letter, whole=True)
     if json:
         print_json(shown)
@@ -75,6 +81,7 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], data: Data = DEFAULT
 @app.command("replay")
 def replay(
     ids: _Ids = None,
+    cloud: On = HERE,
     data: Data = DEFAULT_DATA,
     all_: _All = False,
     service: _Service = None,
@@ -85,17 +92,18 @@ def replay(
 
     Example: trefoil dead replay --all --reason TriesExhausted
     """
-    with local(data) as opened:
-        desk = opened.system.dead_letters
+    with deployment(cloud, data) as system:
+        desk = system.dead_letters
         letters = _chosen(desk, ids, service, reason, all_=all_)
         for letter in letters:
             desk.replay(letter)
-    _print_done(letters, "sent again; `trefoil work --until-idle` handles them", json=json)
+    _print_done(letters, f"sent again; {who_handles(cloud)}", json=json)
 
 
 @app.command("drop")
 def drop(
     ids: _Ids = None,
+    cloud: On = HERE,
     data: Data = DEFAULT_DATA,
     all_: _All = False,
     service: _Service = None,
@@ -106,10 +114,10 @@ def drop(
 
     Example: trefoil dead drop orders/12
     """
-    with local(data) as opened:
-        letters = _chosen(opened.system.dead_letters, ids, service, reason, all_=all_)
+    with deployment(cloud, data) as system:
+        letters = _chosen(system.dead_letters, ids, service, reason, all_=all_)
         for letter in letters:
-            drop_letter(CATALOG, opened.system, letter)
+            drop_letter(CATALOG, system, letter)
     _print_done(letters, "dropped", json=json)
 
 

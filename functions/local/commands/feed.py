@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from functions.local.console import DEFAULT_DATA, Data, Json, err, out, print_json
+from functions.local.deployment import HERE, On, deployment
 from functions.local.importers import as_lines, import_cdnow, import_temperatures
 from functions.local.sending import Sender
-from infra.local.wiring import local
 from shared.catalog import CATALOG
 from shared.kernel.codec import SUBJECT
 
@@ -58,6 +58,7 @@ def _write(lines: Iterator[bytes]) -> None:
 
 def send(
     file: Annotated[str, typer.Argument(help="JSON lines, or - for standard input.")],
+    cloud: On = HERE,
     data: Data = DEFAULT_DATA,
     json: Json = False,
 ) -> None:
@@ -65,8 +66,8 @@ def send(
 
     Example: trefoil import cdnow CDNOW_sample.txt | trefoil send -
     """
-    with local(data) as opened:
-        sender = Sender(CATALOG, opened.broker)
+    with deployment(cloud, data) as system:
+        sender = Sender(CATALOG, system.bus)
         for _ in sender.send(_input(file)):
             pass
     if json:

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.tree import Tree
 
 from functions.local.console import DEFAULT_DATA, Data, Json, amount, clock_time, number, out, print_json, time_of_day
+from functions.local.deployment import HERE, On, deployment
 from functions.local.ledger import Ledger, take_stock
-from infra.local.wiring import local
 from shared.catalog import CATALOG
 from shared.kernel.codec import read_own
 from shared.kernel.commit import Commit
@@ -24,15 +24,15 @@ from shared.kernel.trace import Fate, Node
 from shared.kernel.trace import trace as trace_flow
 
 
-def status(data: Data = DEFAULT_DATA, json: Json = False) -> None:
+def status(cloud: On = HERE, data: Data = DEFAULT_DATA, json: Json = False) -> None:
     """Every channel, and the books: placed = fulfilled + cancelled + open; captured = fulfilled + refunded + in flight.
 
     Example: trefoil status --json
     """
-    with local(data) as opened:
-        depths = {name: opened.system.operations.depth(name) for name in CATALOG.services}
-        ledger = take_stock(opened.system)
-        timers = opened.broker.timers_set()
+    with deployment(cloud, data) as system:
+        depths = {name: system.operations.depth(name) for name in CATALOG.services}
+        ledger = take_stock(system)
+        timers = system.operations.timers()
     if json:
         print_json({"channels": depths, "timers": timers, **ledger.as_json()})
         return
@@ -74,6 +74,7 @@ def show(
     subject: Annotated[
         str, typer.Argument(help="What the stream is about: an order's id, `1997-01-01.05` for revenue.")
     ],
+    cloud: On = HERE,
     data: Data = DEFAULT_DATA,
     json: Json = False,
 ) -> None:
@@ -83,9 +84,9 @@ def show(
     """
     definition = CATALOG.service(service)
     stream = f"{service}/{subject}"
-    with local(data) as opened:
-        view = View.load(Folder(definition), opened.store, stream)
-        commits = History(CATALOG, opened.store).commits(stream)
+    with deployment(cloud, data) as system:
+        view = View.load(Folder(definition), system.store, stream)
+        commits = History(CATALOG, system.store).commits(stream)
     if not commits:
         raise TrefoilError(f"'{service}' knows nothing of '{subject}'; `trefoil trace {subject}` asks every service")
     state = masked_json(definition.state, msgspec.json.encode(view.state))
@@ -143,6 +144,7 @@ def trace(
     start: Annotated[
         str, typer.Argument(metavar="SUBJECT|ID", help="A subject, or the id of a message that a service emitted.")
     ],
+    cloud: On = HERE,
     data: Data = DEFAULT_DATA,
     json: Json = False,
 ) -> None:
@@ -150,8 +152,8 @@ def trace(
 
     Example: trefoil trace 00004-19970101-1
     """
-    with local(data) as opened:
-        roots = trace_flow(History(CATALOG, opened.store), opened.system, start)
+    with deployment(cloud, data) as system:
+        roots = trace_flow(History(CATALOG, system.store), system, start)
     if not roots:
         raise TrefoilError(
             f"nothing is known of '{start}': name a subject, or the id of a message that a service emitted"
@@ -174,7 +176,7 @@ def _label(node: Node) -> str:
 
 
 def _grow(tree: Tree, fate: Fate) -> None:
-    colour = {"handled": "green", "waiting": "yellow"}.get(fate.outcome, "red")
+    colour = {"handled": "green", "waiting": "yellow", "perhaps waiting": "yellow"}.get(fate.outcome, "red")
     branch = tree.add(f"[{colour}]{fate.outcome}[/{colour}] by {fate.service} [dim]{time_of_day(fate.time)}[/dim]")
     for child in fate.caused:
         twig = branch.add(_label(child))

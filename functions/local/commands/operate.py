@@ -7,37 +7,37 @@ from typing import Annotated
 import typer
 
 from functions.local.console import DEFAULT_DATA, Data, Json, err, out, print_json
-from infra.local.wiring import local
+from functions.local.deployment import HERE, Cloud, On, deployment, who_handles
 from shared.catalog import CATALOG
 from shared.kernel.audit import find_missing, repair
 from shared.kernel.emission import Emitter
 from shared.kernel.history import History
-from shared.kernel.ports import Outgoing
+from shared.kernel.ports import Outgoing, System
 
 _Service = Annotated[str, typer.Argument(help="The service's name.")]
 
 
-def pause(service: _Service, data: Data = DEFAULT_DATA) -> None:
+def pause(service: _Service, cloud: On = HERE, data: Data = DEFAULT_DATA) -> None:
     """Deliver nothing more to a service; its messages wait.
 
     Example: trefoil pause shipping
     """
-    with local(data) as opened:
-        opened.system.operations.pause(CATALOG.service(service).name)
+    with deployment(cloud, data) as system:
+        system.operations.pause(CATALOG.service(service).name)
     out.print(f"{service} is paused; `trefoil resume {service}` lets it go on")
 
 
-def resume(service: _Service, data: Data = DEFAULT_DATA) -> None:
+def resume(service: _Service, cloud: On = HERE, data: Data = DEFAULT_DATA) -> None:
     """Deliver to a paused service again.
 
     Example: trefoil resume shipping
     """
-    with local(data) as opened:
-        opened.system.operations.resume(CATALOG.service(service).name)
+    with deployment(cloud, data) as system:
+        system.operations.resume(CATALOG.service(service).name)
     out.print(f"{service} goes on")
 
 
-def replay(service: _Service, data: Data = DEFAULT_DATA, json: Json = False) -> None:
+def replay(service: _Service, cloud: On = HERE, data: Data = DEFAULT_DATA, json: Json = False) -> None:
     """Send history to one service: every committed message that it handles. What it knows does not happen twice.
 
     A service that was added later learns what happened before it. Commands from outside are not kept, so they are
@@ -47,8 +47,8 @@ def replay(service: _Service, data: Data = DEFAULT_DATA, json: Json = False) -> 
     """
     definition = CATALOG.service(service)
     sent = 0
-    with local(data) as opened:
-        history = History(CATALOG, opened.store)
+    with deployment(cloud, data) as system:
+        history = History(CATALOG, system.store)
         wanted = (
             message
             for teller, _, message in history.emitted()
@@ -60,14 +60,15 @@ def replay(service: _Service, data: Data = DEFAULT_DATA, json: Json = False) -> 
             addressed = [
                 Outgoing(m.id, m.type, m.subject, m.body, service) for m in messages if isinstance(m, Outgoing)
             ]
-            sent += len(addressed) - len(opened.system.bus.publish(addressed))
+            sent += len(addressed) - len(system.bus.publish(addressed))
     if json:
         print_json({"service": service, "sent": sent})
     else:
-        out.print(f"{sent:,} messages sent to {service}; `trefoil work --until-idle` handles them")
+        out.print(f"{sent:,} messages sent to {service}; {who_handles(cloud)}")
 
 
 def audit(
+    cloud: On = HERE,
     data: Data = DEFAULT_DATA,
     mend: Annotated[bool, typer.Option("--repair", help="Publish what never arrived.")] = False,
     json: Json = False,
@@ -78,9 +79,10 @@ def audit(
 
     Example: trefoil audit --repair
     """
-    with local(data) as opened:
-        missing = list(find_missing(History(CATALOG, opened.store), opened.system))
-        repaired = repair(opened.system, missing) if mend else 0
+    with deployment(cloud, data) as system:
+        missing = list(find_missing(History(CATALOG, system.store), system))
+        under_way = 0 if cloud is Cloud.LOCAL else _waiting(system)
+        repaired = repair(system, missing) if mend else 0
     if json:
         named = [{"service": m.service, "id": m.id, "type": m.type} for m in missing]
         print_json({"missing": named, "repaired": repaired})
@@ -88,26 +90,46 @@ def audit(
         for each in missing:
             err.print(f"{each.type} {each.id} never arrived at {each.service}", style="red", markup=False)
         out.print(f"{len(missing):,} missing, {repaired:,} published again" if missing else "Nothing is missing.")
+        if under_way:
+            err.print(
+                f"{under_way:,} messages wait, and no queue shows which: repeat it when they are handled",
+                style="yellow",
+            )
     if len(missing) > repaired:
         raise typer.Exit(1)
 
 
 def topology(
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if the file is out of date.")] = False,
-    file: Annotated[Path, typer.Option(help="Where the document stands.")] = Path("shared/asyncapi.json"),
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if a file is out of date.")] = False,
+    file: Annotated[Path, typer.Option(help="Where the AsyncAPI document stands.")] = Path("shared/asyncapi.json"),
+    template: Annotated[Path, typer.Option(help="Where the SAM template stands.")] = Path("template.yaml"),
 ) -> None:
-    """Write the AsyncAPI document that Terraform, SAM and the emulators read.
+    """Write what follows from the code: the AsyncAPI document that Terraform and emulators read, and SAM's template.
 
     Example: trefoil topology --check
     """
-    from shared.kernel.topology import asyncapi, render  # noqa: PLC0415 - only this command pays for it
+    # Only this command pays for these.
+    from infra.aws import template as sam  # noqa: PLC0415
+    from infra.aws.template_yaml import render as as_yaml  # noqa: PLC0415
+    from shared.kernel.topology import asyncapi, render  # noqa: PLC0415
 
-    document = render(asyncapi(CATALOG)).encode()
-    if file.is_file() and file.read_bytes() == document:
-        out.print(f"{file} is up to date")
-        return
-    if check:
-        err.print(f"{file} is out of date; run `trefoil topology`", style="red")
+    document = asyncapi(CATALOG)
+    written = {file: render(document).encode(), template: as_yaml(sam.template(document)).encode()}
+    stale = [path for path, content in written.items() if not (path.is_file() and path.read_bytes() == content)]
+    for path, content in written.items():
+        if path not in stale:
+            out.print(f"{path} is up to date")
+        elif check:
+            err.print(f"{path} is out of date; run `trefoil topology`", style="red")
+        else:
+            path.write_bytes(content)
+            out.print(f"{path} written")
+    if check and stale:
         raise typer.Exit(1)
-    file.write_bytes(document)
-    out.print(f"{file} written")
+
+
+# Reconstructed from its call: an edit of `topology` above lost the original, so compare it with what was meant.
+def _waiting(system: System) -> int:
+    """How many messages wait in all channels or are being handled."""
+    depths = [system.operations.depth(name) for name in CATALOG.services]
+    return sum((depth.waiting or 0) + (depth.leased or 0) for depth in depths)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from shared.kernel.trace import Fate, Node, trace
-from tests.support.flow import PAGE, Flow
+from tests.support.flow import PAGE, CloudDesk, Flow
 from tests.support.kernel_fakes import NOW, Add
 
 TIME = NOW.timestamp()
@@ -128,6 +129,18 @@ def test_what_no_service_answered_is_waiting_dead_or_nowhere():
         Fate("scribe", "dead-lettered"),
         Fate("scribe", "nowhere"),
     )
+
+
+def test_where_a_queue_shows_only_how_much_waits_it_may_be_among_it():
+    flow = Flow()
+    flow.system = structs.replace(flow.system, operations=CloudDesk(flow.broker))
+    flow.send(Add(1), id="m1", subject="s1")
+    flow.work("tally")
+
+    waiting = where(flow)
+    flow.lose("scribe")
+
+    assert (waiting, where(flow)) == (Fate("scribe", "perhaps waiting"), Fate("scribe", "nowhere"))
 
 
 def test_what_is_being_handled_is_waiting():

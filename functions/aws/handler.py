@@ -1,0 +1,95 @@
+"""The AWS entry points: `handler` for a service's channel (or SNS itself), `tick` for timers.
+
+TREFOIL_SERVICE names the service. Whatever does not depend on an event is made at import, in the phase of a cold start
+that has a whole CPU and that SnapStart keeps.
+"""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from functions.aws.telemetry import Powertools
+from infra.aws.records import deliveries
+from infra.aws.wiring import Aws, function
+from shared.catalog import CATALOG
+from shared.kernel.errors import ConfigurationError, PublishFailed
+from shared.kernel.timers import tick as publish_due
+from shared.kernel.topology_limits import SETTLE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from shared.kernel.outcome import Outcome
+    from shared.kernel.ports import Delivery
+
+TICK_BATCH = 100
+"""Timers published at once."""
+
+
+class Function:
+    """One service's function: what its instances keep between events."""
+
+    def __init__(self, service: str | None, aws: Aws) -> None:
+        if not service:
+            raise ConfigurationError("TREFOIL_SERVICE is not set; set it to the service that this function is for")
+        definition = CATALOG.service(service)
+        self.name = service
+        self.aws = aws
+        self.telemetry = Powertools(service)
+        self.receiver = aws.receiver(definition, self.telemetry)
+
+    def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+        """Handle the records of an event; say which of them must stay in the queue."""
+        failed: list[str] = []
+
+        def settle(settlements: "Sequence[tuple[Delivery, Outcome]]") -> None:
+            for delivery in self.aws.channels.carry_out(self.name, settlements):
+                if delivery.receipt.handle is None:
+                    # Nobody else has this one: Lambda must invoke us again.
+                    raise PublishFailed(f"no copy of SNS's message {delivery.receipt.id} could be sent")
+                failed.append(delivery.receipt.id)
+
+        self.telemetry.request(context)
+        self.receiver.receive(deliveries(event, self.name), settle, self._deadline(context))
+        return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+
+    def _deadline(self, context: "LambdaContext") -> float:
+        return _end(self.aws, context) - SETTLE_SECONDS
+
+
+def _end(aws: Aws, context: "LambdaContext") -> float:
+    return aws.clock.now() + context.get_remaining_time_in_millis() / 1000
+
+
+@cache
+def _function() -> Function:
+    return Function(os.environ.get("TREFOIL_SERVICE"), function())
+
+
+@cache
+def _aws() -> Aws:
+    return function()
+
+
+def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+    """A service's channel delivers a batch; ReportBatchItemFailures must be on."""
+    return _function().handle(event, context)
+
+
+def tick(_: dict[str, Any], context: "LambdaContext") -> dict[str, int]:
+    """The schedule rings: publish every timer that is due, each to the service that set it."""
+    aws = _aws()
+    published = 0
+    while _end(aws, context) - aws.clock.now() > SETTLE_SECONDS:
+        count = publish_due(aws.timers, aws.bus, aws.clock, TICK_BATCH)
+        published += count
+        if count < TICK_BATCH:
+            break
+    return {"published": published}
+
+
+if os.environ.get("TREFOIL_SERVICE") and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    _function().aws.warm()

@@ -1,0 +1,265 @@
+"""Builds one cloud's zip from the tree and the locked wheels, bit for bit the same every time.
+
+`python -m functions.package aws` needs the standard library, pip, and a Python of the target's version, which compiles
+the bytecode. Wheels are fetched once and kept in `.cache`; every build checks them against the lock. The compression
+is the running Python's, so two machines agree when their zlib does.
+"""
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.imports import needed
+from infra.emulators.interpreters import find_python
+from shared.kernel.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[1]
+
+ZIP_LIMIT = 50 * 2**20
+UNPACKED_LIMIT = 250 * 2**20
+"""What Lambda takes: a zip uploaded directly, and all of it unpacked (Lambda quotas, deployment package size)."""
+
+PROVIDED = "provided.al2023"
+PYTHONS = ("3.11", "3.12", "3.13")
+PARTS_SHOWN = 8
+
+_ENTRIES = "functions/aws"
+_SERVICES = {"dynamodb", "sns", "sqs", "sts"}
+"""The AWS services that the entry calls: botocore's descriptions of the others are nine tenths of all its bytes."""
+
+_UNWANTED = re.compile(
+    r"""
+    [^/]+\.(dist-info|data)/.*                                   # for installers
+    | (.*/)?(tests?|__pycache__|swagger_ui)/.*                   # swagger_ui: a web page that powertools can serve
+    | boto3/examples/.*
+    | .*\.(pyi|pyx|pxd|c|h|md|rst)
+    | (.*/)?py\.typed
+    """,
+    re.VERBOSE,
+)
+_DESCRIPTION = re.compile(r"(?:botocore|boto3)/data/([^/]+)/.*")
+
+_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux_2_34_x86_64")
+"""Amazon Linux 2023 has glibc 2.34."""
+
+# One process and one order for all files, because marshal notes which strings are shared.
+_COMPILE = """
+import py_compile, sys
+for path in sys.stdin.read().splitlines():
+    py_compile.compile(path, dfile=path, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
+
+_TIME = (1980, 1, 1, 0, 0, 0)
+_FILE, _PROGRAM = 0o100644, 0o100755
+_UNIX = 3
+
+
+@dataclass(frozen=True)
+class Build:
+    """What to build, and with what."""
+
+    python: str
+    runtime: str
+    interpreter: Path
+    out: Path
+    root: Path = ROOT
+
+    @property
+    def lock(self) -> Path:
+        """The pins of what goes into the zip."""
+        return self.root / "requirements" / ("lambda-provided.txt" if self.runtime == PROVIDED else "lambda.txt")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many bytes a zip takes, packed and unpacked, and what of it is biggest unpacked."""
+
+    zipped: int
+    parts: dict[str, int]
+
+    @property
+    def unpacked(self) -> int:
+        return sum(self.parts.values())
+
+
+def build(order: Build) -> Sizes:
+    """Write the zip, whole or not at all; raises ConfigurationError when something that it takes is missing."""
+    wheels = fetch(order)
+    order.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="trefoil-package-") as folder:
+        stage = Path(folder, "tree")
+        for wheel in wheels:
+            _unpack(wheel, stage)
+        _copy_tree(order, stage)
+        _compile(order.interpreter, stage)
+        draft = Path(folder, "draft.zip")
+        _pack(stage, draft)
+        sizes = _measure(draft)
+        _check(sizes)
+        # Beside the target first, so that the last step is a rename within one file system.
+        beside = order.out.with_name(f".{order.out.name}.new")
+        shutil.copyfile(draft, beside)
+        beside.replace(order.out)
+    return sizes
+
+
+def fetch(order: Build) -> list[Path]:
+    """The wheels of the lock, from the cache where they are whole, else from the package index."""
+    hashes = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", order.lock.read_text()))
+    pins = re.findall(r"^[a-z0-9-]+==", order.lock.read_text(), re.MULTILINE)
+    named_by = hashlib.sha256(order.lock.read_bytes() + order.python.encode()).hexdigest()[:16]
+    cache = order.root / ".cache" / "wheels" / named_by
+    if not _whole(cache, hashes, len(pins)):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{named_by}-", dir=cache.parent) as folder:
+            fresh = Path(folder, "wheels")
+            _download(order, fresh)
+            if not _whole(fresh, hashes, len(pins)):
+                raise ConfigurationError(f"pip brought other wheels than {order.lock} pins: run `make lock`")
+            shutil.rmtree(cache, ignore_errors=True)
+            fresh.rename(cache)
+    return sorted(cache.glob("*.whl"))
+
+
+def _whole(folder: Path, hashes: set[str], count: int) -> bool:
+    found = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in folder.glob("*.whl")]
+    return len(found) == count and hashes.issuperset(found)
+
+
+def _download(order: Build, folder: Path) -> None:
+    command = [str(_pip(order.interpreter)), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--implementation=cp"]
+    command += [f"--python-version={order.python}", *(f"--platform={name}" for name in _PLATFORMS)]
+    command += ["--dest", str(folder), "--requirement", str(order.lock)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603 - all of it is ours
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[-5:])
+        raise ConfigurationError(
+            f"pip could not fetch the wheels of {order.lock.name} for Python {order.python}: "
+            f"is the package index within reach? pip said:\n{said}"
+        )
+
+
+def _pip(interpreter: Path) -> Path:
+    for python in (Path(sys.executable), interpreter):
+        command = [str(python), "-m", "pip", "--version"]
+        if not subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - all of it is ours
+            return python
+    raise ConfigurationError(
+        f"neither {sys.executable} nor {interpreter} has pip, which fetches the wheels: "
+        f"use `make package`, which sets it up, or run `{sys.executable} -m ensurepip`"
+    )
+
+
+def _unpack(wheel: Path, stage: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(stage, [name for name in archive.namelist() if wanted(name)])
+
+
+def wanted(name: str) -> bool:
+    """Whether a wheel's file is of use at run time."""
+    if name.endswith("/") or _UNWANTED.fullmatch(name):
+        return False
+    described = _DESCRIPTION.fullmatch(name)
+    return not described or described[1] in _SERVICES
+
+
+def _copy_tree(order: Build, stage: Path) -> None:
+    for source in needed(order.root, (order.root / _ENTRIES).glob("*.py")):
+        target = stage / source.relative_to(order.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    if order.runtime == PROVIDED:
+        text = (order.root / "functions" / "aws" / "bootstrap").read_text()
+        (stage / "bootstrap").write_text(text.replace("python3.13", f"python{order.python}"), newline="\n")
+
+
+def _compile(interpreter: Path, stage: Path) -> None:
+    names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*.py"))
+    done = subprocess.run(  # noqa: S603 - all of it is ours
+        [interpreter, "-I", "-S", "-c", _COMPILE],
+        cwd=stage,
+        input="\n".join(names),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        raise ConfigurationError(f"{interpreter} could not compile the zip's modules:\n{done.stderr.strip()}")
+
+
+def _pack(stage: Path, out: Path) -> None:
+    files = sorted((path.relative_to(stage).as_posix(), path) for path in stage.rglob("*") if path.is_file())
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, path in files:
+            entry = zipfile.ZipInfo(name, _TIME)
+            entry.create_system = _UNIX
+            entry.external_attr = (_PROGRAM if name == "bootstrap" else _FILE) << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+
+
+def _measure(archive: Path) -> Sizes:
+    parts: dict[str, int] = {}
+    with zipfile.ZipFile(archive) as opened:
+        for entry in opened.infolist():
+            part = entry.filename.split("/", maxsplit=1)[0]
+            parts[part] = parts.get(part, 0) + entry.file_size
+    return Sizes(archive.stat().st_size, parts)
+
+
+def _check(sizes: Sizes) -> None:
+    if sizes.zipped > ZIP_LIMIT or sizes.unpacked > UNPACKED_LIMIT:
+        raise ConfigurationError(
+            f"the zip holds {_mebibytes(sizes.zipped)}, unpacked {_mebibytes(sizes.unpacked)}: "
+            f"Lambda takes {_mebibytes(ZIP_LIMIT)}, unpacked {_mebibytes(UNPACKED_LIMIT)}"
+        )
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB"
+
+
+def _arguments(words: Sequence[str] | None) -> Build:
+    parser = argparse.ArgumentParser(prog="python -m functions.package", description="Build one cloud's zip.")
+    parser.add_argument("cloud", choices=["aws"])
+    parser.add_argument("--python", default="3.13", choices=PYTHONS, help="whose bytecode and wheels (%(default)s)")
+    runtimes = [*(f"python{version}" for version in PYTHONS), PROVIDED]
+    parser.add_argument("--runtime", choices=runtimes, help="Lambda's runtime (that of --python)")
+    parser.add_argument("--interpreter", default="", help="that Python, if it is not on the path and not pyenv's")
+    parser.add_argument("--out", type=Path, help="the zip (build/aws.zip, or build/aws-provided.zip)")
+    given = parser.parse_args(words)
+    runtime = given.runtime or f"python{given.python}"
+    if runtime not in {f"python{given.python}", PROVIDED}:
+        parser.error(f"--runtime {runtime} can't run what --python {given.python} compiles: leave one of them out")
+    interpreter = find_python(
+        given.python, given.interpreter, "--interpreter PATH; or build for another, --python 3.11"
+    )
+    out = given.out or ROOT / "build" / ("aws-provided.zip" if runtime == PROVIDED else "aws.zip")
+    return Build(given.python, runtime, interpreter, out)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Build what the command line asks for; a failure that Trefoil names is one sentence, never a traceback."""
+    try:
+        order = _arguments(words)
+        sizes = build(order)
+    except (ConfigurationError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2 if isinstance(error, ConfigurationError) else 1
+    lines = [f"{order.out}: {_mebibytes(sizes.zipped)}, unpacked {_mebibytes(sizes.unpacked)}"]
+    biggest = sorted(sizes.parts.items(), key=lambda part: (-part[1], part[0]))
+    lines += [f"  {_mebibytes(count):>9}  {name}" for name, count in biggest[:PARTS_SHOWN]]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

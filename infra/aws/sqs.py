@@ -1,0 +1,99 @@
+"""Channels on SQS: what was decided about a delivery, carried out (docs/design.md, section 5).
+
+Always send first and settle after: a crash in between leaves a copy too many, never one too few.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import ceil
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.aws.batches import BATCH_COUNT, text
+from infra.aws.clients import Clients
+from infra.aws.dead_letters import failure_attributes
+from infra.aws.names import Names
+from infra.aws.queues import LONGEST_DELAY, Letter, Queues
+from infra.aws.records import ATTEMPTS, FIRST, Receipt, arrived, packed
+from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
+from shared.kernel.ports import Clock, Delivery
+
+LONGEST_LEASE = 43_200
+"""Seconds; SQS hides a message no longer."""
+
+Settlement = tuple[Delivery, Outcome]
+
+
+class SqsChannels:
+    """One queue a service."""
+
+    def __init__(self, clients: Clients, queues: Queues, names: Names, clock: Clock) -> None:
+        self._clients = clients
+        self._queues = queues
+        self._names = names
+        self._clock = clock
+
+    def lease(self, service: str, limit: int, seconds: float) -> list[Delivery]:
+        """See Channels. At most ten come at once."""
+        found = self._clients.sqs.receive_message(
+            QueueUrl=self._queues.url(self._names.queue(service)),
+            MaxNumberOfMessages=min(limit, BATCH_COUNT),
+            VisibilityTimeout=min(ceil(seconds), LONGEST_LEASE),
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+        )
+        return [arrived(message, service) for message in found.get("Messages", ())]
+
+    def settle(self, service: str, settlements: Sequence[Settlement]) -> None:
+        """See Channels."""
+        staying = {id(delivery) for delivery in self.carry_out(service, settlements)}
+        gone = [delivery for delivery, _ in settlements if id(delivery) not in staying]
+        self._each_ten(service, gone, "delete_message_batch", lambda _: {})
+
+    def carry_out(self, service: str, settlements: Sequence[Settlement]) -> list[Delivery]:
+        """Hide what is to come again, send copies of the rest that is not done; return what must stay in the queue.
+
+        Whoever leased the messages removes the others: a worker by `settle`, Lambda on its own.
+        """
+        retried = {id(d): outcome.after for d, outcome in settlements if isinstance(outcome, Retry)}
+        hidden = [d for d, _ in settlements if id(d) in retried and d.receipt.handle is not None]
+        self._each_ten(
+            service, hidden, "change_message_visibility_batch", lambda d: {"VisibilityTimeout": ceil(retried[id(d)])}
+        )
+        copies = [(d, o) for d, o in settlements if isinstance(o, Defer | Retry) and d not in hidden]
+        dead = [(d, o) for d, o in settlements if isinstance(o, DeadLetter)]
+        unsent = self._send(self._names.queue(service), [(d, self._copy(d, o)) for d, o in copies])
+        unsent += self._send(self._names.dead(service), [(d, self._letter(d, o.failure)) for d, o in dead])
+        return [*hidden, *unsent]
+
+    def _send(self, queue: str, letters: Sequence[tuple[Delivery, Letter]]) -> list[Delivery]:
+        if not letters:
+            return []
+        faults = self._queues.send(queue, [letter for _, letter in letters])
+        return [letters[position][0] for position in faults]
+
+    def _copy(self, delivery: Delivery, outcome: Defer | Retry) -> Letter:
+        receipt: Receipt = delivery.receipt
+        attempts = delivery.attempts - isinstance(outcome, Defer)
+        ours = {ATTEMPTS: text(str(attempts)), FIRST: text(repr(receipt.first))}
+        return Letter(delivery.body.decode(), packed(receipt.attributes, ours), min(ceil(outcome.after), LONGEST_DELAY))
+
+    def _letter(self, delivery: Delivery, failure: Failure) -> Letter:
+        receipt: Receipt = delivery.receipt
+        ours = failure_attributes(failure, delivery.attempts, receipt.first, self._clock.now())
+        return Letter(delivery.body.decode(), packed(receipt.attributes, ours))
+
+    def _each_ten(
+        self, service: str, deliveries: Sequence[Delivery], call: str, more: Callable[[Delivery], dict[str, Any]]
+    ) -> None:
+        """Ask for something that may fail: the message comes again when its lease ends, and is known by its id."""
+        for start in range(0, len(deliveries), BATCH_COUNT):
+            with suppress(BotoCoreError, ClientError):
+                getattr(self._clients.sqs, call)(
+                    QueueUrl=self._queues.url(self._names.queue(service)),
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": delivery.receipt.handle, **more(delivery)}
+                        for number, delivery in enumerate(deliveries[start : start + BATCH_COUNT])
+                    ],
+                )

@@ -1,0 +1,177 @@
+"""What all services share in the SAM template: key, bus, tables, and the tick that looks after timers."""
+
+from collections.abc import Iterable
+
+from infra.aws.template_values import (
+    CODE,
+    Json,
+    allow,
+    function_alarm,
+    given,
+    log_and_key,
+    log_group,
+    named,
+    policy,
+    ref,
+    role,
+    sub,
+    tags,
+)
+
+KEY_DELETION_DAYS = 30
+"""The longest in which KMS lets its deletion be called off."""
+
+
+def shared_resources() -> Json:
+    """The key, the bus and the two tables."""
+    return {
+        "Key": _key(),
+        "KeyAlias": {
+            "Type": "AWS::KMS::Alias",
+            "Properties": {"AliasName": sub("alias/${Name}-${Stage}"), "TargetKeyId": ref("Key")},
+        },
+        "Bus": {
+            "Type": "AWS::SNS::Topic",
+            "Properties": {"TopicName": named("bus"), "KmsMasterKeyId": given("Key"), "Tags": tags()},
+        },
+        # No time to live: a commit's key is never deleted, or its message could take effect twice.
+        "Commits": _table("commits", stream="S", version="N"),
+        "Timers": _timers(),
+    }
+
+
+def tick_resources(timed: Iterable[str]) -> Json:
+    """The function that every minute sends what is due to the services that set it."""
+    channels = [given(f"{logical(name)}Queue") for name in timed]
+    statements = [
+        *log_and_key("TickLogGroup"),
+        allow(["dynamodb:Query"], [given("Timers"), sub("${Timers.Arn}/index/by-due")]),
+        allow(["dynamodb:DeleteItem"], given("Timers")),
+        *([allow(["sqs:SendMessage", "sqs:GetQueueUrl"], channels)] if channels else []),
+    ]
+    return {
+        "TickLogGroup": log_group("tick"),
+        "TickRole": role("lambda.amazonaws.com", policy(*statements)),
+        "TickFunction": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "FunctionName": named("tick"),
+                "Description": "Sends what is due to the services that set it",
+                **CODE,
+                "Handler": "functions.aws.handler.tick",
+                "Timeout": 55,  # it ends before the next one begins
+                "Role": given("TickRole"),
+                "LoggingConfig": {"LogGroup": ref("TickLogGroup")},
+                "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "tick"}},
+                "Events": {"EveryMinute": _every_minute()},
+            },
+        },
+        "TickScheduleRole": _schedule_role(),
+        "TickErrorsAlarm": function_alarm("tick", "Errors", "TickFunction"),
+    }
+
+
+def logical(service: str) -> str:
+    """A service's name as the beginning of logical ids, which hold letters and digits only: `OrderStatus`."""
+    return "".join(word.capitalize() for word in service.split("_"))
+
+
+def _every_minute() -> Json:
+    return {
+        "Type": "ScheduleV2",
+        "Properties": {
+            "Name": named("tick"),
+            "Description": "Sends what is due to the services that set it",
+            "ScheduleExpression": "rate(1 minute)",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            # The next minute's tick does all that a missed one would have done.
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0},
+            "RoleArn": given("TickScheduleRole"),
+        },
+    }
+
+
+def _schedule_role() -> Json:
+    ours = {
+        "StringEquals": {
+            "aws:SourceAccount": ref("AWS::AccountId"),
+            # A schedule's group: the scheduler does not say which schedule it acts for.
+            "aws:SourceArn": sub(
+                "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"
+            ),
+        }
+    }
+    may = policy(allow(["lambda:InvokeFunction"], ref("TickFunction.Alias")))
+    return role("scheduler.amazonaws.com", may, Condition=ours)
+
+
+def _key() -> Json:
+    in_account = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+    logs = sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Name}-${Stage}-*")
+    return {
+        "Type": "AWS::KMS::Key",
+        "Properties": {
+            "Description": sub("What ${Name}-${Stage} stores: messages, commits, timers, logs"),
+            "EnableKeyRotation": True,
+            "PendingWindowInDays": KEY_DELETION_DAYS,
+            # In a key's policy, `*` is the key itself.
+            "KeyPolicy": policy(
+                # Without it the key could never be changed again; roles' own policies decide who may use it.
+                _key_statement("Account", {"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}, "kms:*"),
+                # SNS writes to encrypted queues.
+                _key_statement(
+                    "Bus", {"Service": "sns.amazonaws.com"}, ["kms:GenerateDataKey*", "kms:Decrypt"], in_account
+                ),
+                _key_statement(
+                    "Logs",
+                    {"Service": sub("logs.${AWS::Region}.amazonaws.com")},
+                    ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+                    {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
+                ),
+            ),
+            "Tags": tags(),
+        },
+    }
+
+
+def _key_statement(sid: str, principal: Json, action: str | list[str], condition: Json | None = None) -> Json:
+    statement = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
+    return statement if condition is None else {**statement, "Condition": condition}
+
+
+def _timers() -> Json:
+    table = _table("timers", shard="S", id="S")
+    properties = table["Properties"]
+    properties["AttributeDefinitions"].append({"AttributeName": "due", "AttributeType": "N"})
+    # Local, because only a local index can be read consistently: a tick sees every timer set before it.
+    properties["LocalSecondaryIndexes"] = [
+        {
+            "IndexName": "by-due",
+            "KeySchema": _keys("shard", "due"),
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ]
+    return table
+
+
+def _table(name: str, **attributes: str) -> Json:
+    """A table whose key is the two attributes, given with their types."""
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "TableName": named(name),
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()],
+            "KeySchema": _keys(*attributes),
+            "DeletionProtectionEnabled": ref("DeletionProtection"),
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": given("Key")},
+            "Tags": tags(),
+        },
+    }
+
+
+def _keys(partition: str, sort: str) -> list[Json]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Runs Terraform on one cloud's stack: `python terraform/cli.py aws apply`; further arguments go to Terraform.
+
+It needs the standard library only. What it adds to plain Terraform: where providers come from, a state for each name,
+stage and emulator, the zip, and the variables that follow from Trefoil's own settings. `make deploy-aws` and
+`make destroy-aws` call it.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+STACKS = ROOT / "terraform" / "stacks"
+CONFIGURATION = ROOT / "build" / "terraform.rc"
+
+REGISTRY = "registry.terraform.io"
+"""The folder that a mirror of the registry begins with."""
+
+SOFTWARE_FOLDERS = (
+    "~/.terraform.d",
+    "~/.local/share",
+    "/opt",
+    "/usr/local",
+    "/usr/local/lib",
+    "/usr/local/share",
+    "/usr/lib",
+    "/usr/share",
+    "/srv",
+)
+
+COMMANDS = ("plan", "apply", "destroy")
+
+PARALLELISM = 30
+"""Most of a deployment is waiting, above all for queues to settle: thirty waits at a time halve it."""
+
+
+class UsageError(Exception):
+    """What was asked for can't be done; the text says where and what to do about it."""
+
+
+def mirror(environment: Mapping[str, str], folders: Iterable[str] = SOFTWARE_FOLDERS) -> Path | None:
+    """The folder that TF_MIRROR names, else the first with providers for this machine; None means download."""
+    if named := environment.get("TF_MIRROR"):
+        if found := next(_trees([named]), None):
+            return found
+        raise UsageError(
+            f"TF_MIRROR is {named}, which holds no {REGISTRY}/ with providers for {_platform()}: "
+            "correct it, or unset it to have Terraform look elsewhere"
+        )
+    if Path(environment.get("TF_CLI_CONFIG_FILE", "")).is_file():
+        return None  # whoever wrote it has said where providers come from
+    return next(_trees(folders), None)
+
+
+def _trees(folders: Iterable[str]) -> Iterator[Path]:
+    for folder in folders:
+        place = Path(folder).expanduser()
+        if place.name == REGISTRY:
+            place = place.parent
+        for depth in ("", "*/", "*/*/"):
+            trees = (tree for tree in sorted(place.glob(f"{depth}{REGISTRY}")) if any(_providers(tree)))
+            yield from (tree.parent.resolve() for tree in trees)
+
+
+def _providers(tree: Path) -> Iterator[str]:
+    """Providers in a tree for this machine, unpacked (version/platform) or packed (name_version_platform.zip)."""
+    for provider in sorted(tree.glob("*/*")):
+        if any(provider.glob(f"*/{_platform()}")) or any(provider.glob(f"*_{_platform()}.zip")):
+            yield f"{REGISTRY}/{provider.parent.name}/{provider.name}"
+
+
+def _platform() -> str:
+    machine = platform.machine().lower()
+    names = {"x86_64": "amd64", "aarch64": "arm64"}
+    return f"{platform.system().lower()}_{names.get(machine, machine)}"
+
+
+def configuration(folder: Path) -> str:
+    """Terraform's CLI configuration: what the mirror holds comes from there, all else is downloaded."""
+    held = json.dumps(list(_providers(folder / REGISTRY)))
+    path = json.dumps(str(folder)).replace("${", "$${").replace("%{", "%%{")
+    return (
+        "provider_installation {\n"
+        f"  filesystem_mirror {{\n    path    = {path}\n    include = {held}\n  }}\n"
+        f"  direct {{\n    exclude = {held}\n  }}\n"
+        "}\n"
+    )
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Terraform's variables, as environment variables. Name and stage are Trefoil's; the others may be set already."""
+    name, stage = _deployment(environment)
+    told = {"TF_VAR_name": name, "TF_VAR_stage": stage}
+    if endpoint := environment.get("AWS_ENDPOINT_URL"):
+        emulated = {"TF_VAR_endpoint_url": endpoint, "TF_VAR_runtime": "provided.al2023"}
+        told |= {key: environment.get(key, value) for key, value in emulated.items()}
+    return told
+
+
+def workspace(environment: Mapping[str, str]) -> str:
+    """Where the state is kept: a stage deployed with another's state would replace it, and so would an emulator."""
+    endpoint = environment.get("AWS_ENDPOINT_URL", "")
+    return "-".join([*_deployment(environment), *re.findall(r"[A-Za-z0-9.]+", urlsplit(endpoint).netloc)])
+
+
+def _deployment(environment: Mapping[str, str]) -> tuple[str, str]:
+    return environment.get("TREFOIL_NAME") or "trefoil", environment.get("TREFOIL_STAGE") or "dev"
+
+
+def check(words: Sequence[str]) -> None:
+    """Refuse what would put a deployment into the state of another."""
+    for word in words:
+        if found := re.match(r"(?:--?var=)?(name|stage)=", word):
+            setting = f"TREFOIL_{found[1].upper()}"
+            raise UsageError(f"'{word}' would name the deployment past its state: set {setting} instead")
+
+
+def package(environment: Mapping[str, str]) -> None:
+    """Build the zip, unless the user names one."""
+    if "TF_VAR_package" in environment:
+        return
+    command = [sys.executable, "-m", "functions.package", "aws"]
+    command += ["--runtime", environment["TF_VAR_runtime"]] if "TF_VAR_runtime" in environment else []
+    command += ["--interpreter", environment["PYTHON313"]] if environment.get("PYTHON313") else []
+    _run(command, environment)
+
+
+def terraform(cloud: str, command: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Initialise the stack, choose its workspace, build its zip, and run the command."""
+    program = shutil.which("terraform", path=environment.get("PATH"))
+    if program is None:
+        raise UsageError("terraform is not on the path: install Terraform 1.11 or newer")
+    check(words)
+    told = {**environment, **variables(environment)}
+    if folder := mirror(environment):
+        CONFIGURATION.parent.mkdir(exist_ok=True)
+        CONFIGURATION.write_text(configuration(folder), encoding="utf-8")
+        told["TF_CLI_CONFIG_FILE"] = str(CONFIGURATION)
+    at_stack = [program, f"-chdir={STACKS / cloud}"]
+    _run([*at_stack, "init", "-input=false"], told, quiet=True)
+    _run([*at_stack, "workspace", "select", "-or-create", workspace(environment)], told, quiet=True)
+    if command != "destroy":
+        package(told)
+    _run([*at_stack, command, f"-parallelism={PARALLELISM}", *words], told)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False) -> None:
+    """Run a command; a quiet one is heard only when it fails."""
+    stdout, stderr = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
+    done = subprocess.run(command, env=environment, cwd=ROOT, check=False, stdout=stdout, stderr=stderr)  # noqa: S603 - ours
+    if done.returncode:
+        sys.stderr.write((done.stdout or b"").decode(errors="replace"))
+        raise SystemExit(done.returncode)
+
+
+def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Do what the command line asks for; bad input is one sentence, never a traceback."""
+    clouds = sorted(folder.name for folder in STACKS.iterdir() if folder.is_dir())
+    if len(words) < 2 or words[0] not in clouds or words[1] not in COMMANDS:  # noqa: PLR2004 - a cloud and a command
+        sys.stderr.write(f"usage: terraform/cli.py {{{','.join(clouds)}}} {{{','.join(COMMANDS)}}} [ARGUMENT...]\n")
+        return 2
+    try:
+        terraform(words[0], words[1], words[2:], environment)
+    except UsageError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

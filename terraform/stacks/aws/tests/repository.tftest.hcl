@@ -1,0 +1,24 @@
+# The services of this repository. tests/deploy looks into this plan, resource by resource.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  package = "main.tf"
+}
+
+run "the_services_of_this_repository" {
+  command = plan
+
+  assert {
+    condition     = length(output.channels) == length(regexall("\"role\": \"service\"", file("../../../shared/asyncapi.json")))
+    error_message = "Each service in the contract is deployed: ${jsonencode(keys(output.channels))}"
+  }
+
+  assert {
+    condition     = !contains(keys(local.environment), "AWS_ENDPOINT_URL")
+    error_message = "In the cloud no function is told where AWS is."
+  }
+}

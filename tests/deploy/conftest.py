@@ -1,0 +1,4 @@
+"""The fixtures of deployments."""
+
+from tests.support.aws_emulators import ministack  # noqa: F401 - a fixture
+from tests.support.sam import cloudformation, sam_stack  # noqa: F401 - fixtures

@@ -1,0 +1,281 @@
+"""Terraform's stack for AWS: well formed, valid, tested with mocks, and what it would make for this repository."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from terraform import cli
+
+ROOT = Path(__file__).parents[2]
+CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
+REPOSITORY = "tests/repository.tftest.hcl"
+PREFIX = "trefoil-dev"
+ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
+
+pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A copy of the stack, initialised: nobody's state, variables or lock file plays a part."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *words, check=True):
+        command = ["terraform", f"-chdir={self.folder}", *words]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=check, timeout=300)
+
+    def test(self, *words):
+        """The messages of `terraform test`, by type."""
+        done = self.run("test", "-json", *words, check=False)
+        messages = {}
+        for line in done.stdout.splitlines():
+            message = json.loads(line)
+            messages.setdefault(message["type"], []).append(message)
+        return messages
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    tree = tmp_path_factory.mktemp("tree")
+    private = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "backend.tf", "__pycache__")
+    shutil.copytree(ROOT / "terraform", tree / "terraform", ignore=private)
+    (tree / "shared").mkdir()
+    shutil.copyfile(ROOT / "shared" / "asyncapi.json", tree / "shared" / "asyncapi.json")
+    stack = Stack(tree / "terraform" / "stacks" / "aws", _environment(tree))
+    done = stack.run("init", "-input=false", "-backend=false", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return stack
+
+
+def _environment(tree):
+    """Neither the user's variables nor an account: providers from where deployments have them."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
+    if folder := cli.mirror(os.environ):
+        configuration = tree / "terraform.rc"
+        configuration.write_text(cli.configuration(folder))
+        return {**environment, "TF_CLI_CONFIG_FILE": str(configuration)}
+    cache = ROOT / ".cache" / "terraform"
+    cache.mkdir(parents=True, exist_ok=True)
+    return {**environment, "TF_PLUGIN_CACHE_DIR": str(cache)}
+
+
+@pytest.fixture(scope="module")
+def services():
+    """What the contract says of each service."""
+    channels = json.loads((ROOT / "shared" / "asyncapi.json").read_text())["channels"].values()
+    told = [channel["x-trefoil"] for channel in channels]
+    return {service["service"]: service for service in told if service["role"] == "service"}
+
+
+@pytest.fixture(scope="module")
+def planned(stack):
+    """What would be made for this repository: values by address."""
+    messages = stack.test("-verbose", f"-filter={REPOSITORY}")
+    (plan,) = messages["test_plan"]
+    return {change["address"]: change["change"]["after"] for change in plan["test_plan"]["resource_changes"]}
+
+
+def kind(planned, name):
+    """The resources of a kind, such as `aws_sqs_queue.this`, by service, or by module where there is one of it."""
+    place = re.compile(rf'module\.(\w+)(?:\["(\w+)"\])?\.{re.escape(name)}(?:\["\w+"\])?')
+    found = [(place.fullmatch(address), values) for address, values in planned.items()]
+    return {match[2] or match[1]: values for match, values in found if match}
+
+
+def failures(messages):
+    """What went wrong, in Terraform's words."""
+    found = [message["diagnostic"] for message in messages.get("diagnostic", [])]
+    return [f"{each['summary']}, {each.get('range', {}).get('filename')}: {each['detail']}" for each in found]
+
+
+def test_every_file_is_formatted(stack):
+    done = stack.run("fmt", "-check", "-recursive", "../..", check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_stack_is_valid(stack):
+    told = json.loads(stack.run("validate", "-json", check=False).stdout)
+
+    assert (told["valid"], told["diagnostics"]) == (True, [])
+
+
+def test_terraforms_own_tests_pass(stack):
+    files = sorted(path.relative_to(stack.folder).as_posix() for path in stack.folder.glob("tests/*.tftest.hcl"))
+
+    messages = stack.test(*(f"-filter={file}" for file in files))
+
+    (summary,) = messages["test_summary"]
+    assert failures(messages) == []
+    assert summary["test_summary"]["status"] == "pass"
+    assert sorted(messages["test_abstract"][0]["test_abstract"]) == files
+
+
+def test_each_service_has_a_queue_and_dead_letters_under_its_name(planned, services):
+    queues = {key: queue["name"] for key, queue in kind(planned, "aws_sqs_queue.this").items()}
+    dead_letters = {key: queue["name"] for key, queue in kind(planned, "aws_sqs_queue.dead_letter").items()}
+
+    assert queues == {name: f"{PREFIX}-{name}" for name in services}
+    assert dead_letters == {name: f"{PREFIX}-{name}-dead" for name in services}
+
+
+def test_a_channels_limits_are_its_contracts(planned, services):
+    limits = {
+        key: (queue["visibility_timeout_seconds"], json.loads(queue["redrive_policy"])["maxReceiveCount"])
+        for key, queue in kind(planned, "aws_sqs_queue.this").items()
+    }
+
+    assert limits == {name: (told["visibilitySeconds"], told["deliveryLimit"]) for name, told in services.items()}
+
+
+def test_a_filter_lets_in_what_its_service_handles(planned, services):
+    subscriptions = kind(planned, "aws_sns_topic_subscription.this")
+
+    filters = {key: json.loads(subscription["filter_policy"]) for key, subscription in subscriptions.items()}
+
+    assert filters == {name: {"type": told["types"]} for name, told in services.items()}
+
+
+def test_a_message_stays_hidden_for_six_function_timeouts(planned):
+    functions = kind(planned, "aws_lambda_function.this")
+
+    for name, queue in kind(planned, "aws_sqs_queue.this").items():
+        assert queue["visibility_timeout_seconds"] >= 6 * functions[name]["timeout"], name
+
+
+def test_each_service_has_a_function_that_knows_which_it_is(planned, services):
+    functions = kind(planned, "aws_lambda_function.this")
+
+    told = {key: function["environment"][0]["variables"] for key, function in functions.items()}
+
+    common = {
+        "TREFOIL_CLOUD": "aws",
+        "TREFOIL_NAME": "trefoil",
+        "TREFOIL_STAGE": "dev",
+        "TREFOIL_BUS_ARN": ARN.format("sns", f"{PREFIX}-bus"),
+        "POWERTOOLS_METRICS_NAMESPACE": "Trefoil",
+    }
+    assert {key: function["function_name"] for key, function in functions.items()} == {
+        name: f"{PREFIX}-{name}" for name in [*services, "tick"]
+    }
+    assert told == {"tick": {**common, "POWERTOOLS_SERVICE_NAME": "tick"}} | {
+        name: {**common, "TREFOIL_SERVICE": name, "POWERTOOLS_SERVICE_NAME": name} for name in services
+    }
+
+
+def test_functions_enter_the_code_where_it_begins(planned, services):
+    functions = kind(planned, "aws_lambda_function.this")
+
+    entries = {key: (function["handler"], function["timeout"]) for key, function in functions.items()}
+
+    assert entries == {"tick": ("functions.aws.handler.tick", 55)} | {
+        name: ("functions.aws.handler.handler", told["functionTimeoutSeconds"]) for name, told in services.items()
+    }
+
+
+def test_each_function_reads_its_own_channel(planned, services):
+    mappings = kind(planned, "aws_lambda_event_source_mapping.this")
+
+    read = {key: (mapping["event_source_arn"], mapping["batch_size"]) for key, mapping in mappings.items()}
+
+    assert read == {name: (ARN.format("sqs", f"{PREFIX}-{name}"), told["batch"]) for name, told in services.items()}
+
+
+def test_a_role_allows_what_its_service_needs_and_nothing_else(planned, services):
+    policies = kind(planned, "aws_iam_role_policy.this")
+
+    allowed = {name: _allowed(policies[name]) for name in services}
+
+    assert allowed == {name: _needed(name, timers=told["timers"]) for name, told in services.items()}
+
+
+def _allowed(policy):
+    """The triples of action, resource and condition that a policy allows; a statement that denies is an error."""
+    statements = json.loads(policy["policy"])["Statement"]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    return {
+        (action, resource, json.dumps(statement.get("Condition")))
+        for statement in statements
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+
+def _needed(name, *, timers):
+    queue, dead = ARN.format("sqs", f"{PREFIX}-{name}"), ARN.format("sqs", f"{PREFIX}-{name}-dead")
+    own_streams = json.dumps({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{name}/*"]}})
+    reading = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"]
+    reading += ["GetQueueUrl", "SendMessage"]
+    needed = {(f"sqs:{action}", queue, "null") for action in reading}
+    needed |= {("sqs:SendMessage", dead, "null"), ("sqs:GetQueueUrl", dead, "null")}
+    needed |= {("sns:Publish", ARN.format("sns", f"{PREFIX}-bus"), "null")}
+    commits = ARN.format("dynamodb", f"table/{PREFIX}-commits")
+    needed |= {(f"dynamodb:{action}", commits, own_streams) for action in ("PutItem", "Query")}
+    needed |= {("dynamodb:PutItem", ARN.format("dynamodb", f"table/{PREFIX}-timers"), "null")} if timers else set()
+    return needed | _common(name)
+
+
+def _common(name):
+    log = ARN.format("logs", f"log-group:/aws/lambda/{PREFIX}-{name}:*")
+    key = ARN.format("kms", "key/the-key")
+    return {(f"logs:{action}", log, "null") for action in ("CreateLogStream", "PutLogEvents")} | {
+        (f"kms:{action}", key, "null") for action in ("Decrypt", "GenerateDataKey")
+    }
+
+
+def test_the_tick_may_send_to_those_who_set_timers_only(planned, services):
+    table = ARN.format("dynamodb", f"table/{PREFIX}-timers")
+
+    allowed = _allowed(planned["module.tick.aws_iam_role_policy.this"])
+
+    assert allowed == _common("tick") | {
+        ("dynamodb:Query", table, "null"),
+        ("dynamodb:Query", f"{table}/index/by-due", "null"),
+        ("dynamodb:DeleteItem", table, "null"),
+    } | {
+        (f"sqs:{action}", ARN.format("sqs", f"{PREFIX}-{name}"), "null")
+        for name, told in services.items()
+        if told["timers"]
+        for action in ("SendMessage", "GetQueueUrl")
+    }
+
+
+def test_each_service_has_its_four_alarms_and_the_tick_one(planned, services):
+    alarms = {values["alarm_name"] for address, values in planned.items() if "aws_cloudwatch_metric_alarm" in address}
+
+    watched = ("dead-letters", "oldest", "errors", "throttles")
+    assert alarms == {f"{PREFIX}-{name}-{what}" for name in services for what in watched} | {f"{PREFIX}-tick-errors"}
+
+
+def test_whatever_can_be_tagged_is_tagged(planned):
+    untagged = {
+        address: values["tags"]
+        for address, values in planned.items()
+        if values is not None and "tags" in values and (values["tags"] or {}).get("Stage") != "dev"
+    }
+
+    assert untagged == {}
+
+
+@pytest.mark.requires(CHECKOV.exists(), install="checkov: make .venv-checkov/tool.stamp")
+def test_checkov_finds_nothing_that_is_not_explained(stack, tmp_path):
+    tree = stack.folder.parents[1]
+    options = ["--framework=terraform", "--output=json", "--quiet", "--skip-download"]
+    offline = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LOG_LEVEL": "ERROR"}
+
+    done = subprocess.run(
+        [CHECKOV, "--directory", tree, *options], env=offline, check=False, capture_output=True, text=True, timeout=120
+    )
+
+    told = json.loads(done.stdout)
+    assert [f"{found['check_id']} {found['resource']}" for found in told["results"]["failed_checks"]] == []
+    assert told["summary"]["parsing_errors"] == 0
+    assert told["summary"]["resource_count"] > len({"bus", "channel", "function", "store", "timers"})

@@ -1,0 +1,3 @@
+"""The emulators' fixtures."""
+
+from tests.support.aws_emulators import localstack, ministack  # noqa: F401 - fixtures

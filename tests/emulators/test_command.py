@@ -1,0 +1,83 @@
+"""`trefoil emulators` as a person meets it: settings for the shell on one stream, words on the other."""
+
+import os
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from infra.emulators import process
+from infra.emulators.supervisor import free_port
+from infra.emulators.wiring import supervisor
+from tests.local.driver import trefoil
+
+pytestmark = pytest.mark.requires(find_spec("ministack"), install="MiniStack: make emulators")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TREFOIL_EMULATORS", str(tmp_path / "emulators"))
+    yield tmp_path / "emulators"
+    supervisor().down()
+
+
+def test_a_shell_can_take_the_settings_over(folder):
+    port = free_port()
+    program = f"{shlex.quote(sys.executable)} -m functions.local emulators"
+    line = (
+        f'eval "$({program} up aws --port {port})" && echo "$AWS_ENDPOINT_URL $AWS_REGION $AWS_DEFAULT_REGION" && env'
+    )
+
+    done = subprocess.run(["sh", "-ec", line], capture_output=True, text=True, check=False, timeout=60)
+
+    first, *environment = done.stdout.splitlines()
+    assert (done.returncode, first) == (0, f"http://127.0.0.1:{port} us-east-1 us-east-1")
+    assert {"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"} <= set(environment)
+    assert f"MiniStack is ready at http://127.0.0.1:{port}; its files are in {folder}/aws-{port}" in done.stderr
+
+
+def test_it_goes_up_is_seen_and_goes_down():
+    port = free_port()
+
+    up = trefoil("emulators", "up", "aws", "--port", str(port))
+    again = trefoil("emulators", "up", "aws", "--port", str(port))
+    seen = trefoil("emulators", "status", "--json")
+    table = trefoil("emulators", "status")
+    down = trefoil("emulators", "down", "aws")
+    after = trefoil("emulators", "status")
+
+    assert (up.code, up.out) == (0, again.out)
+    (it,) = seen.json
+    assert (it["name"], it["endpoint"], it["state"]) == ("aws", f"http://127.0.0.1:{port}", "running")
+    assert "running" in table.out
+    assert (down.out, down.err) == ("", f"MiniStack on port {port} is stopped\n")
+    assert after.out == "No emulator was started.\n"
+
+
+def test_one_that_died_is_called_dead():
+    trefoil("emulators", "up", "aws", "--port", str(free_port()))
+    (it,) = trefoil("emulators", "status", "--json").json
+    os.kill(it["process"], 9)
+    process.wait(lambda: not process.is_alive(Path(it["files"])), 5)
+
+    (seen,) = trefoil("emulators", "status", "--json").json
+    down = trefoil("emulators", "down")
+
+    assert seen["state"] == "died"
+    assert "had died; it is cleared away" in down.err
+
+
+def test_a_failure_prints_nothing_that_a_shell_would_run():
+    refused = trefoil("emulators", "up", "azure")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "error: there is no emulator 'azure'; there are: aws, localstack" in refused.err
+
+
+def test_down_with_nothing_up_is_no_error():
+    down = trefoil("emulators", "down")
+
+    assert (down.code, down.err) == (0, "Nothing was running.\n")
