@@ -139,17 +139,19 @@ def terraform(cloud: str, command: str, words: Sequence[str], environment: Mappi
     if program is None:
         raise UsageError("terraform is not on the path: install Terraform 1.11 or newer")
     check(words)
-    told = {**environment, **variables(environment)}
+    told = {name: value for name, value in environment.items() if name != "TF_WORKSPACE"} | variables(environment)
     if folder := mirror(environment):
         CONFIGURATION.parent.mkdir(exist_ok=True)
         CONFIGURATION.write_text(configuration(folder), encoding="utf-8")
         told["TF_CLI_CONFIG_FILE"] = str(CONFIGURATION)
     at_stack = [program, f"-chdir={STACKS / cloud}"]
+    chosen = workspace(environment)
     _run([*at_stack, "init", "-input=false"], told, quiet=True)
-    _run([*at_stack, "workspace", "select", "-or-create", workspace(environment)], told, quiet=True)
+    _run([*at_stack, "workspace", "select", "-or-create", chosen], told, quiet=True)
     if command != "destroy":
         package(told)
-    _run([*at_stack, command, f"-parallelism={PARALLELISM}", *words], told)
+    # Named again, because another deployment may have chosen its own meanwhile.
+    _run([*at_stack, command, f"-parallelism={PARALLELISM}", *words], {**told, "TF_WORKSPACE": chosen})
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False) -> None:

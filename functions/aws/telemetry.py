@@ -13,6 +13,9 @@ from shared.kernel.telemetry import Observation
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+NAMESPACE = "Trefoil"
+"""Of the metrics, unless POWERTOOLS_METRICS_NAMESPACE says another."""
+
 _TAKEN = frozenset(("time", "level", "service"))
 """What Powertools says of each line itself."""
 
@@ -24,6 +27,7 @@ class Powertools:
         self._logger = Logger(service=service)
         self._say = {"INFO": self._logger.info, "WARNING": self._logger.warning, "ERROR": self._logger.error}
         self._metrics = Metrics(service=service)
+        self._metrics.namespace = self._metrics.namespace or NAMESPACE  # without one, Powertools would raise
 
     def request(self, context: "LambdaContext") -> None:
         """Say in each line which invocation it belongs to."""

@@ -42,6 +42,8 @@ def deployment(cloud: Cloud, data: Path) -> Iterator[System]:
 @contextmanager
 def _aws() -> Iterator[System]:
     try:
+        import boto3  # noqa: F401, PLC0415 - botocore alone may be there
+
         from infra.aws.wiring import aws  # noqa: PLC0415 - see deployment
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from shared.kernel.backoff import Backoff
 
@@ -49,7 +50,7 @@ def send(entries: Mapping[int, T], call: Callable[[Mapping[int, T]], Any]) -> di
     for attempt in range(1, SENDS + 1):
         try:
             answer = call(left)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             return refused | dict.fromkeys(left, str(error))  # the SDK has tried again already
         faults = {int(each["Id"]): f"{each['Code']}: {each.get('Message', '')}" for each in answer.get("Failed", ())}
         at_fault = {int(each["Id"]) for each in answer.get("Failed", ()) if each["SenderFault"]}

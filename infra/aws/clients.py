@@ -1,6 +1,7 @@
 """AWS clients: made when first asked for, once, with the same time limits and retries."""
 
 from collections.abc import Callable
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,9 @@ def with_botocore() -> Make:
 class Clients:
     """One client a service."""
 
-    def __init__(self, make: Callable[[], Make]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Make], region: str | None = None) -> None:
+        self._make = cache(make)  # one session for all clients: each would read the same files again
+        self._region = region  # None leaves it to AWS_DEFAULT_REGION and profiles: botocore reads no AWS_REGION
         self._made: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -94,6 +96,6 @@ class Clients:
             tcp_keepalive=True,
         )
         try:
-            return self._make()(service, config=config)
+            return self._make()(service, region_name=self._region, config=config)
         except NoRegionError as error:
             raise ConfigurationError("AWS_REGION is not set; set it to the deployment's, such as eu-west-1") from error

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infra.aws.clients import CONNECTIONS, Clients, with_boto3, with_botocore
+from infra.aws.clients import CONNECTIONS, Clients, Make, with_boto3, with_botocore
 from infra.aws.dead_letters import SqsDeadLetters
 from infra.aws.dynamodb import DynamoStore, DynamoTimers
 from infra.aws.names import Names, names
@@ -93,12 +93,17 @@ def _provider(service: Service) -> Any:
     return providers(os.environ, MAILS)[service.name]
 
 
+def _of_environment(make: Callable[[], Make]) -> Aws:
+    clients = Clients(make, os.environ.get("AWS_REGION") or None)
+    return Aws(names(os.environ), clients, os.environ.get("TREFOIL_BUS_ARN") or None)
+
+
 def function() -> Aws:
     """The deployment that a function belongs to, as its environment says.
 
     Raises ConfigurationError naming the setting that is wrong.
     """
-    return Aws(names(os.environ), Clients(with_botocore), os.environ.get("TREFOIL_BUS_ARN"))
+    return _of_environment(with_botocore)
 
 
 @contextmanager
@@ -107,7 +112,7 @@ def aws() -> Iterator[Aws]:
 
     Raises ConfigurationError naming the setting that is wrong.
     """
-    opened = Aws(names(os.environ), Clients(with_boto3), os.environ.get("TREFOIL_BUS_ARN"))
+    opened = _of_environment(with_boto3)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - after the check that it is there
 
     try:

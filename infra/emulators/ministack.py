@@ -1,6 +1,6 @@
 """Starts MiniStack, with its DescribeAlarms mended.
 
-MiniStack 1.4.21 and 1.5.33 leave most fields of a metric alarm out when they are asked in XML, as Terraform's AWS
+MiniStack 1.5.33 leaves most fields of a metric alarm out when they are asked in XML, as Terraform's AWS
 provider 5 asks: it then sees its own alarms changed, and its second plan is never empty. The fields are all there, so
 they are put into the answer. `tests/emulators/test_ministack.py` notices when that is no longer needed.
 """

@@ -29,7 +29,7 @@ from tests.local.driver import Finished, cloud_event, lines, reading, register, 
 from tests.support.aws import at, clients_of
 from tests.support.tree import copy_tree
 
-ORDERS = 200
+ORDERS = 300
 SAMPLES = Path(__file__).parents[2] / "functions" / "local" / "samples" / "CDNOW_sample.txt"
 PATIENCE = 900
 """Seconds for all orders to be handled: the emulator starts a process for each invocation, one after the other."""

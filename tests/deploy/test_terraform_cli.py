@@ -150,13 +150,17 @@ def calls(tmp_path, monkeypatch):
     program = tmp_path / "bin" / "terraform"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\necho "${{0##*/}} $* [$TF_VAR_stage $TF_VAR_runtime]" >> {notes}\necho said\nexit ${{FAILS:-0}}\n'
+        f'#!/bin/sh\necho "${{0##*/}} $* [$TF_WORKSPACE $TF_VAR_runtime]" >> {notes}\necho said\nexit ${{FAILS:-0}}\n'
     )
     program.chmod(0o755)
     shutil.copy(program, program.with_name("python"))
     monkeypatch.setattr(cli.sys, "executable", str(program.with_name("python")))
     monkeypatch.setattr(cli, "CONFIGURATION", tmp_path / "build" / "terraform.rc")
-    environment = {"PATH": f"{program.parent}:/usr/bin:/bin", "TF_MIRROR": str(tree(tmp_path / "mirror"))}
+    environment = {
+        "PATH": f"{program.parent}:/usr/bin:/bin",
+        "TF_WORKSPACE": "another",
+        "TF_MIRROR": str(tree(tmp_path / "mirror")),
+    }
 
     def run(*words, **more):
         notes.write_text("")
@@ -171,10 +175,10 @@ def test_a_deployment_is_initialised_chosen_packed_and_applied(calls):
 
     assert code == 0
     assert called == [
-        "terraform init -input=false [dev ]",
-        "terraform workspace select -or-create trefoil-dev [dev ]",
-        "python -m functions.package aws [dev ]",
-        "terraform apply -parallelism=30 -auto-approve -var memory_mib=1024 [dev ]",
+        "terraform init -input=false [ ]",
+        "terraform workspace select -or-create trefoil-dev [ ]",
+        "python -m functions.package aws [ ]",
+        "terraform apply -parallelism=30 -auto-approve -var memory_mib=1024 [trefoil-dev ]",
     ]
     assert cli.CONFIGURATION.read_text() == cli.configuration(cli.CONFIGURATION.parents[1] / "mirror")
 
@@ -187,9 +191,10 @@ def test_nothing_is_approved_unless_the_user_says_so(calls):
 def test_an_emulator_gets_the_zip_that_brings_its_own_start(calls):
     _, called = calls("aws", "apply", AWS_ENDPOINT_URL="http://127.0.0.1:4566", TREFOIL_STAGE="try")
 
-    assert called[1:3] == [
-        "terraform workspace select -or-create trefoil-try-127.0.0.1-4566 [try provided.al2023]",
-        "python -m functions.package aws --runtime provided.al2023 [try provided.al2023]",
+    assert called[1:] == [
+        "terraform workspace select -or-create trefoil-try-127.0.0.1-4566 [ provided.al2023]",
+        "python -m functions.package aws --runtime provided.al2023 [ provided.al2023]",
+        "terraform apply -parallelism=30 [trefoil-try-127.0.0.1-4566 provided.al2023]",
     ]
 
 

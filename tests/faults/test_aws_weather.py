@@ -41,7 +41,7 @@ def work_in(shop, weather):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_in_any_weather_nothing_is_lost_and_nothing_happens_twice(shop, seed):
-    weather = Weather(seed, 0.25)
+    weather = Weather(seed, 0.1, 300)
 
     work_in(shop, weather)
 

@@ -91,7 +91,9 @@ def in_turn(*answers: Answer) -> Answer:
 
 
 USUAL: Mapping[str, Answer] = {
-    "GetQueueUrl": lambda params: {"QueueUrl": f"https://sqs.{REGION}.amazonaws.com/123456789012/{params['QueueName']}"},
+    "GetQueueUrl": lambda params: {
+        "QueueUrl": f"https://sqs.{REGION}.amazonaws.com/123456789012/{params['QueueName']}"
+    },
     "SendMessageBatch": confirmed,
     "PublishBatch": confirmed,
     "DeleteMessageBatch": confirmed,
@@ -120,7 +122,9 @@ class FakeAws:
     def _make(self, service: str, **options: Any) -> Any:
         with self._lock:
             self.made[service] += 1
-            client = _session().create_client(service, **{"region_name": REGION, **options})
+            client = _session().create_client(
+                service, **{**options, "region_name": options.get("region_name") or REGION}
+            )
         client.meta.events.register("before-parameter-build.*.*", self._note)
         client.meta.events.register("before-call.*.*", self._answer)
         return client

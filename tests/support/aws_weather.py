@@ -41,11 +41,12 @@ _CODES = {
 
 
 class Weather:
-    """Faults by chance: each kind a call can meet, and how often one begins."""
+    """Faults by chance: each kind a call can meet, how often one begins, and how many there are at all."""
 
-    def __init__(self, seed: int, share: float) -> None:
+    def __init__(self, seed: int, share: float, most: int) -> None:
         self._chance = random.Random(seed)
         self._share = share
+        self._left = most
         self._lasting: dict[str, tuple[str, int]] = {}
         self._session = URLLib3Session()
         self.struck: Counter[tuple[str, str]] = Counter()
@@ -66,8 +67,9 @@ class Weather:
         fault, left = self._lasting.pop(operation, ("", 0))
         if not left and kinds and self._chance.random() < self._share:
             fault, left = self._chance.choice(kinds), self._chance.choice(LENGTHS)
-        if not left:
+        if not left or not self._left:
             return None
+        self._left -= 1
         if left > 1:
             self._lasting[operation] = fault, left - 1
         self.struck[operation, fault] += 1

@@ -71,7 +71,9 @@ def test_an_order_is_placed_whatever_way_it_came(fake, handle, name):
     assert dead(fake) == []
 
 
-@pytest.mark.parametrize(("name", "texts_"), [("sqs_documented", ["Test message."] * 2), ("sns_documented", ["Hello from SNS!"])])
+@pytest.mark.parametrize(
+    ("name", "texts_"), [("sqs_documented", ["Test message."] * 2), ("sns_documented", ["Hello from SNS!"])]
+)
 def test_the_documented_samples_are_dead_letters_because_they_are_no_cloud_events(fake, handle, name, texts_):
     answer = handle(payload(name))
 

@@ -128,7 +128,6 @@ def topology(
         raise typer.Exit(1)
 
 
-# Reconstructed from its call: an edit of `topology` above lost the original, so compare it with what was meant.
 def _waiting(system: System) -> int:
     """How many messages wait in all channels or are being handled."""
     depths = [system.operations.depth(name) for name in CATALOG.services]

@@ -2,7 +2,8 @@
 
 import msgspec
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,8 +112,15 @@ def both_faults(_):
     }
 
 
-def test_a_call_that_fails_as_a_whole_confirms_nothing_more():
-    error = EndpointConnectionError(endpoint_url="https://sqs")
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://sqs"),
+        ClientError({"Error": {"Code": "BatchRequestTooLong", "Message": "m"}}, "SendMessageBatch"),
+        ResponseParserError("not XML"),  # SNS still answers in XML; this is no BotoCoreError
+    ],
+)
+def test_a_call_that_fails_as_a_whole_confirms_nothing_more(error):
     seen = []
 
     faults = send({0: "a", 1: "b"}, call(in_turn(failing("1"), raising(error)), seen))
