@@ -5,6 +5,7 @@ that has a whole CPU and that SnapStart keeps.
 """
 
 import os
+import random
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from infra.aws.records import deliveries
 from infra.aws.wiring import Aws, function
 from shared.catalog import CATALOG
 from shared.kernel.errors import ConfigurationError, PublishFailed
+from shared.kernel.receiver import SUSPECT_AFTER
 from shared.kernel.timers import tick as publish_due
 from shared.kernel.topology_limits import SETTLE_SECONDS
 
@@ -44,20 +46,34 @@ class Function:
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         """Handle the records of an event; say which of them must stay in the queue."""
         failed: list[str] = []
+        records = _suspects_shuffled(deliveries(event, self.name))
+        risky = any(map(_is_suspect, records))
 
         def settle(settlements: "Sequence[tuple[Delivery, Outcome]]") -> None:
-            for delivery in self.aws.channels.carry_out(self.name, settlements):
+            staying = self.aws.channels.carry_out(self.name, settlements)
+            for delivery in staying:
                 if delivery.receipt.handle is None:
                     # Nobody else has this one: Lambda must invoke us again.
                     raise PublishFailed(f"no copy of SNS's message {delivery.receipt.id} could be sent")
                 failed.append(delivery.receipt.id)
+            if risky:  # Lambda deletes nothing of a batch whose last record kills the function
+                self.aws.channels.remove(self.name, settlements, staying)
 
         self.telemetry.request(context)
-        self.receiver.receive(deliveries(event, self.name), settle, self._deadline(context))
+        self.receiver.receive(records, settle, self._deadline(context))
         return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
 
     def _deadline(self, context: "LambdaContext") -> float:
         return _end(self.aws, context) - SETTLE_SECONDS
+
+
+def _is_suspect(delivery: "Delivery") -> bool:
+    return delivery.attempts >= SUSPECT_AFTER
+
+
+def _suspects_shuffled(records: "list[Delivery]") -> "list[Delivery]":
+    """In another order each time, so that a record that kills the function is not always before the same ones."""
+    return sorted(records, key=lambda delivery: random.random() if _is_suspect(delivery) else 0.0)
 
 
 def _end(aws: Aws, context: "LambdaContext") -> float:

@@ -52,15 +52,22 @@ def send(entries: Mapping[int, T], call: Callable[[Mapping[int, T]], Any]) -> di
             answer = call(left)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             return refused | dict.fromkeys(left, str(error))  # the SDK has tried again already
-        faults = {int(each["Id"]): f"{each['Code']}: {each.get('Message', '')}" for each in answer.get("Failed", ())}
-        at_fault = {int(each["Id"]) for each in answer.get("Failed", ()) if each["SenderFault"]}
-        refused |= {number: fault for number, fault in faults.items() if number in at_fault}
+        failed = {int(each["Id"]): each for each in answer.get("Failed", ())}
+        confirmed = {int(each["Id"]) for each in answer.get("Successful", ())} - failed.keys()
+        faults = {number: _fault(failed.get(number)) for number in left if number not in confirmed}
+        refused |= {n: fault for n, fault in faults.items() if n in failed and failed[n]["SenderFault"]}
         left = {number: entry for number, entry in left.items() if number in faults and number not in refused}
         if not left:
             break
         if attempt < SENDS:
             time.sleep(_BACKOFF.wait(attempt, random.random))
     return refused | {number: faults[number] for number in left}
+
+
+def _fault(failed: Mapping[str, Any] | None) -> str:
+    if failed is None:
+        return "the answer does not name it"
+    return f"{failed['Code']}: {failed.get('Message', '')}"
 
 
 def text(value: str) -> dict[str, str]:

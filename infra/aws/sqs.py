@@ -47,8 +47,12 @@ class SqsChannels:
 
     def settle(self, service: str, settlements: Sequence[Settlement]) -> None:
         """See Channels."""
-        staying = {id(delivery) for delivery in self.carry_out(service, settlements)}
-        gone = [delivery for delivery, _ in settlements if id(delivery) not in staying]
+        self.remove(service, settlements, self.carry_out(service, settlements))
+
+    def remove(self, service: str, settlements: Sequence[Settlement], staying: Sequence[Delivery]) -> None:
+        """Delete what was carried out, but for what must stay."""
+        kept = {id(delivery) for delivery in staying}
+        gone = [delivery for delivery, _ in settlements if id(delivery) not in kept]
         self._each_ten(service, gone, "delete_message_batch", lambda _: {})
 
     def carry_out(self, service: str, settlements: Sequence[Settlement]) -> list[Delivery]:

@@ -10,13 +10,14 @@ from infra.aws.template_values import (
     alarm,
     allow,
     function_alarm,
+    function_role,
     given,
     log_and_key,
     log_group,
     named,
     policy,
     ref,
-    role,
+    sub,
     tags,
 )
 
@@ -41,7 +42,7 @@ def service_resources(ours: Mapping[str, Any]) -> Json:
         f"{at}DeadLettersPolicy": _queue_policy(f"{at}DeadLetters"),
         f"{at}Subscription": _subscription(ours, at),
         f"{at}LogGroup": log_group(name, name),
-        f"{at}Role": role("lambda.amazonaws.com", _permissions(ours, at), name),
+        f"{at}Role": function_role(name, _permissions(ours, at), name),
         f"{at}Function": _function(ours, at),
         f"{at}DeadLettersAlarm": alarm(
             f"{name}-dead-letters",
@@ -51,7 +52,7 @@ def service_resources(ours: Mapping[str, Any]) -> Json:
         ),
         f"{at}OldestAlarm": alarm(
             f"{name}-oldest",
-            "A message has waited too long: the channel is stuck, or too slow.",
+            sub("A message has waited longer than ${OldestSeconds} s: the channel is stuck, or too slow."),
             _queue_metric("ApproximateAgeOfOldestMessage", f"{at}Queue"),
             ref("OldestSeconds"),
             service=name,

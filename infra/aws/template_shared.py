@@ -7,6 +7,7 @@ from infra.aws.template_values import (
     Json,
     allow,
     function_alarm,
+    function_role,
     given,
     log_and_key,
     log_group,
@@ -51,7 +52,7 @@ def tick_resources(timed: Iterable[str]) -> Json:
     ]
     return {
         "TickLogGroup": log_group("tick"),
-        "TickRole": role("lambda.amazonaws.com", policy(*statements)),
+        "TickRole": function_role("tick", policy(*statements)),
         "TickFunction": {
             "Type": "AWS::Serverless::Function",
             "Properties": {
@@ -102,16 +103,15 @@ def _schedule_role() -> Json:
         }
     }
     may = policy(allow(["lambda:InvokeFunction"], ref("TickFunction.Alias")))
-    return role("scheduler.amazonaws.com", may, Condition=ours)
+    return role("scheduler.amazonaws.com", "Lets the schedule call the tick function", may, Condition=ours)
 
 
 def _key() -> Json:
     in_account = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
-    logs = sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Name}-${Stage}-*")
     return {
         "Type": "AWS::KMS::Key",
         "Properties": {
-            "Description": sub("What ${Name}-${Stage} stores: messages, commits, timers, logs"),
+            "Description": sub("What ${Name}-${Stage} stores: messages, commits, timers"),
             "EnableKeyRotation": True,
             "PendingWindowInDays": KEY_DELETION_DAYS,
             # In a key's policy, `*` is the key itself.
@@ -121,12 +121,6 @@ def _key() -> Json:
                 # SNS writes to encrypted queues.
                 _key_statement(
                     "Bus", {"Service": "sns.amazonaws.com"}, ["kms:GenerateDataKey*", "kms:Decrypt"], in_account
-                ),
-                _key_statement(
-                    "Logs",
-                    {"Service": sub("logs.${AWS::Region}.amazonaws.com")},
-                    ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-                    {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
                 ),
             ),
             "Tags": tags(),

@@ -63,12 +63,18 @@ def allow(actions: list[str], resources: Json | list[Json], **more: Any) -> Json
     return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
 
 
-def role(principal: str, may: Json, service: str | None = None, **condition: Any) -> Json:
-    """A role of its own for one function; its name is CloudFormation's business."""
+def function_role(function: str, may: Json, service: str | None = None) -> Json:
+    """A role of its own for one function."""
+    return role("lambda.amazonaws.com", sub(f"What ${{Name}}-${{Stage}}-{function} may do"), may, service)
+
+
+def role(principal: str, why: Json | str, may: Json, service: str | None = None, **condition: Any) -> Json:
+    """A role; its name is CloudFormation's business."""
     trust = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole", **condition}
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
+            "Description": why,
             "AssumeRolePolicyDocument": policy(trust),
             "Policies": [{"PolicyName": "own", "PolicyDocument": may}],
             "Tags": tags(service),
@@ -85,19 +91,21 @@ def log_and_key(log_group: str) -> list[Json]:
 
 
 def log_group(function: str, service: str | None = None) -> Json:
-    """A function's log; Lambda would make one of its own, which is kept for ever and not encrypted."""
+    """A function's log; Lambda would make one of its own, which is kept for ever.
+
+    Payloads never appear in logs, and CloudWatch encrypts them with a key of its own.
+    """
     return {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {
             "LogGroupName": sub(f"/aws/lambda/${{Name}}-${{Stage}}-{function}"),
             "RetentionInDays": ref("LogRetentionDays"),
-            "KmsKeyId": given("Key"),
             "Tags": tags(service),
         },
     }
 
 
-def alarm(name: str, why: str, metric: Json, above: Json | int = 0, service: str | None = None) -> Json:
+def alarm(name: str, why: Json | str, metric: Json, above: Json | int = 0, service: str | None = None) -> Json:
     """An alarm that goes off when a metric is above a threshold for a minute."""
     return {
         "Type": "AWS::CloudWatch::Alarm",

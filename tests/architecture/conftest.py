@@ -16,8 +16,9 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def modules(root) -> dict[str, ast.Module]:
-    """The syntax tree of each module of the three packages, by its path from the root."""
+    """The syntax tree of each module of the three packages and of Terraform's script, by its path from the root."""
     paths = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
+    paths += (root / "terraform").glob("*.py")
     return {path.relative_to(root).as_posix(): ast.parse(path.read_bytes()) for path in sorted(paths)}
 
 

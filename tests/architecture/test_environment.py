@@ -10,6 +10,7 @@ ENTRY_POINTS = {
     "functions/azure/function_app.py",
     "functions/gcp/main.py",
     "functions/local/cli.py",
+    "terraform/cli.py",
 }
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}

@@ -41,7 +41,15 @@ def test_the_import_contracts_hold(root):
         ("shared/extra.py", "", "Inside shared"),
         ("shared/orders/extra.py", "import boto3", "The core knows no cloud"),
         ("shared/kernel/extra.py", "from os import path", "The core knows no cloud"),
+        ("shared/orders/extra.py", "import botocore.session", "The core knows no cloud"),
+        ("shared/kernel/extra.py", "import aws_lambda_powertools", "The core knows no cloud"),
         ("infra/local/extra.py", "import infra.providers", "Adapters are independent"),
+        ("infra/aws/extra.py", "import infra.providers", "Adapters are independent"),
+        ("infra/aws/extra.py", "import infra.local.memory", "Adapters are independent"),
+        ("infra/local/extra.py", "import infra.aws.names", "Adapters are independent"),
+        ("infra/providers/extra.py", "import infra.aws.clients", "Adapters are independent"),
+        ("infra/emulators/extra.py", "import infra.aws.names", "Adapters are independent"),
+        ("infra/aws/wiring.py", "import infra.local", "Adapters are independent"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(copy, module, code, contract):

@@ -57,6 +57,19 @@ def test_no_file_names_a_path_of_this_machine(root, repository_files):
     assert found == []
 
 
+def test_every_make_target_that_a_text_names_is_there(root, repository_files):
+    targets = set(re.findall(r"^([a-z0-9-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    told = {
+        path: set(re.findall(r"`make ([a-z0-9-]+)", (root / path).read_text(errors="replace")))
+        for path in repository_files
+        if path.endswith((".py", ".md"))
+    }
+
+    missing = {path: names - targets for path, names in told.items() if names - targets}
+
+    assert missing == {}
+
+
 @pytest.mark.parametrize("text", ["/place/tree", "see /place.", 'open("/place/x")', "file:///place/x", "A=/place"])
 def test_a_path_of_the_machine_is_noticed(text):
     assert mentions(text, "/place")

@@ -130,7 +130,7 @@ def test_a_retry_comes_when_it_is_due_and_not_before(deployed):
 
     deployed.settle(delivery, Retry(deployed.moment, FAILURE))
     before = deployed.take()
-    deployed.wait(deployed.moment)
+    deployed.wait_out(deployed.moment)
 
     assert (before, ids(deployed.take())) == ([], ["m1"])
 
@@ -141,7 +141,7 @@ def test_a_deferral_comes_when_it_is_due_and_not_before(deployed):
 
     deployed.settle(delivery, Defer(deployed.moment, FAILURE))
     before = deployed.take()
-    deployed.wait(deployed.moment)
+    deployed.wait_out(deployed.moment)
 
     assert (before, ids(deployed.take())) == ([], ["m1"])
 

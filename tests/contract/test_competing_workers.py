@@ -48,11 +48,11 @@ def test_each_worker_sees_its_share_in_order(in_real_time):
 def test_what_killed_workers_had_leased_is_handled_by_others(in_real_time):
     in_real_time.publish(*messages(60))
     place = in_real_time.adapter.name, str(in_real_time.place), STOCK
-    seconds = min(in_real_time.moment, 0.2)
+    seconds = min(in_real_time.moment, 1.0)
     for _ in range(2):
         run_until_killed(contenders.lease_and_die, *place, 10, seconds)
 
-    in_real_time.wait(seconds)
+    in_real_time.wait_out(seconds)
     again = run(contenders.work_until_empty, *place, 25)
 
     assert Counter(again) == Counter({f"m{number}": 1 for number in range(1, 61)})

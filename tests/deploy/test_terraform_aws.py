@@ -5,66 +5,16 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from terraform import cli
+from tests.support.terraform import ROOT, failures
 
-ROOT = Path(__file__).parents[2]
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
-REPOSITORY = "tests/repository.tftest.hcl"
 PREFIX = "trefoil-dev"
 ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
 
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A copy of the stack, initialised: nobody's state, variables or lock file plays a part."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, *words, check=True):
-        command = ["terraform", f"-chdir={self.folder}", *words]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=check, timeout=300)
-
-    def test(self, *words):
-        """The messages of `terraform test`, by type."""
-        done = self.run("test", "-json", *words, check=False)
-        messages = {}
-        for line in done.stdout.splitlines():
-            message = json.loads(line)
-            messages.setdefault(message["type"], []).append(message)
-        return messages
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("tree")
-    private = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "backend.tf", "__pycache__")
-    shutil.copytree(ROOT / "terraform", tree / "terraform", ignore=private)
-    (tree / "shared").mkdir()
-    shutil.copyfile(ROOT / "shared" / "asyncapi.json", tree / "shared" / "asyncapi.json")
-    stack = Stack(tree / "terraform" / "stacks" / "aws", _environment(tree))
-    done = stack.run("init", "-input=false", "-backend=false", check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return stack
-
-
-def _environment(tree):
-    """Neither the user's variables nor an account: providers from where deployments have them."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))}
-    if folder := cli.mirror(os.environ):
-        configuration = tree / "terraform.rc"
-        configuration.write_text(cli.configuration(folder))
-        return {**environment, "TF_CLI_CONFIG_FILE": str(configuration)}
-    cache = ROOT / ".cache" / "terraform"
-    cache.mkdir(parents=True, exist_ok=True)
-    return {**environment, "TF_PLUGIN_CACHE_DIR": str(cache)}
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +28,7 @@ def services():
 @pytest.fixture(scope="module")
 def planned(stack):
     """What would be made for this repository: values by address."""
-    messages = stack.test("-verbose", f"-filter={REPOSITORY}")
-    (plan,) = messages["test_plan"]
-    return {change["address"]: change["change"]["after"] for change in plan["test_plan"]["resource_changes"]}
+    return {change["address"]: change["change"]["after"] for change in stack.plan()}
 
 
 def kind(planned, name):
@@ -88,12 +36,6 @@ def kind(planned, name):
     place = re.compile(rf'module\.(\w+)(?:\["(\w+)"\])?\.{re.escape(name)}(?:\["\w+"\])?')
     found = [(place.fullmatch(address), values) for address, values in planned.items()]
     return {match[2] or match[1]: values for match, values in found if match}
-
-
-def failures(messages):
-    """What went wrong, in Terraform's words."""
-    found = [message["diagnostic"] for message in messages.get("diagnostic", [])]
-    return [f"{each['summary']}, {each.get('range', {}).get('filename')}: {each['detail']}" for each in found]
 
 
 def test_every_file_is_formatted(stack):

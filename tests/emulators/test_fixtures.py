@@ -1,4 +1,4 @@
-"""Both emulators answer boto3, addressed and patched."""
+"""Both emulators answer boto3, addressed by us and by pytest-localstack."""
 
 import boto3
 import pytest
@@ -23,10 +23,9 @@ def test_a_message_goes_through_a_topic_to_a_queue(emulator):
     assert queue.startswith(("http://127.0.0.1:", "http://localhost:"))
 
 
-def test_a_client_made_under_the_patch_goes_to_the_emulator(emulator):
-    with emulator.patched_boto3():
-        sqs = boto3.client("sqs")
-        queue = sqs.create_queue(QueueName="patched")["QueueUrl"]
+def test_pytest_localstacks_clients_go_to_the_emulator(emulator):
+    with emulator.session() as session:
+        queue = session.boto3.client("sqs").create_queue(QueueName="theirs")["QueueUrl"]
 
     client = boto3.client("sqs", **emulator.client_arguments)
-    assert client.get_queue_url(QueueName="patched")["QueueUrl"] == queue
+    assert client.get_queue_url(QueueName="theirs")["QueueUrl"] == queue

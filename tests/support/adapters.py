@@ -64,6 +64,8 @@ class Adapter(Struct, frozen=True):
     """What it can't do, and why."""
     moment: float = 60.0
     """Seconds: the shortest lease and delay that it keeps."""
+    lag: float = 0.0
+    """Seconds that it takes to notice that something is due."""
     patience: float = 0.0
     """Seconds, by the wall clock, after which nothing more comes if nothing came."""
     examples: int = 40
@@ -89,8 +91,12 @@ class Deployed:
         """Let time pass: at once where the test owns the clock."""
         self.system.clock.sleep(seconds)
 
+    def wait_out(self, seconds: float) -> None:
+        """Let time pass, and let the adapter notice."""
+        self.wait(seconds + self.adapter.lag)
+
     def let_leases_end(self) -> None:
-        self.wait(self.moment)
+        self.wait_out(self.moment)
 
     def publish(self, *messages: Outgoing) -> None:
         assert self.system.bus.publish(messages) == set()
@@ -191,8 +197,13 @@ AWS = Adapter("aws", _aws, _QUEUE, moment=1.0, patience=0.3, examples=10, emulat
 LOCALSTACK = Adapter(
     "localstack",
     _localstack,
-    {**_QUEUE, Capability.SEVERAL_PROCESSES: "its store is memory: LocalStack is asked for SNS and SQS only"},
+    {
+        **_QUEUE,
+        Capability.SEVERAL_PROCESSES: "its store is memory: LocalStack is asked for SNS and SQS only",
+        Capability.OPERATIONS: "they take Lambda, which LocalStack runs in Docker only",
+    },
     moment=1.0,
+    lag=1.5,  # it looks once a second
     patience=0.3,
     examples=10,
     emulator="localstack",

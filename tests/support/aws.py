@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,13 @@ def names_for(place: Path) -> Names:
     return Names("t" + blake2b(str(place).encode(), digest_size=6).hexdigest(), "test")
 
 
-@cache
+_clients: dict[str, Clients] = {}
+"""One set an emulator for all tests: making clients takes longer than most of them."""
+
+
 def clients_of(endpoint: str) -> Clients:
-    """One set for all tests of a process: making clients takes longer than most tests."""
-    return Clients(with_boto3)
+    """The clients of an emulator that this process uses."""
+    return _clients.setdefault(endpoint, Clients(with_boto3))
 
 
 @contextmanager
@@ -39,6 +41,10 @@ def at(emulator: AwsEmulator) -> Iterator[None]:
             patch.setenv(name, emulator.region)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
+        if emulator.endpoint not in _clients:
+            session = emulator.session()
+            session.start()
+            _clients[emulator.endpoint] = Clients(lambda: session.boto3.default_session.client)
         yield
 
 

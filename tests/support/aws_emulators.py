@@ -56,19 +56,14 @@ class AwsEmulator:
             "aws_secret_access_key": "test",
         }
 
-    @contextmanager
-    def patched_boto3(self) -> Iterator[RunningSession]:
-        """While it lasts, clients that are made without an address go to the emulator."""
+    def session(self) -> RunningSession:
+        """pytest-localstack's way to a server that runs already; its `boto3` makes clients that go there."""
         for name in self.services:
-            # pytest-localstack knows no address of some services; that the port is open is check enough.
+            # It knows no address of some services; that the port is open is check enough.
             constants.SERVICE_PORTS.setdefault(name, self.port)
             service_checks.SERVICE_CHECKS.setdefault(name, service_checks.port_check(name))
         ports = dict.fromkeys(self.services, self.port)
-        with (
-            RunningSession(HOST, ports, region_name=self.region, localstack_version="latest") as session,
-            session.botocore.patch_botocore(),
-        ):
-            yield session
+        return RunningSession(HOST, ports, region_name=self.region, localstack_version="latest")
 
 
 @contextmanager

@@ -87,7 +87,12 @@ def raising(error: Exception) -> Answer:
 def in_turn(*answers: Answer) -> Answer:
     """One answer after the other; the last one stays."""
     left = list(answers)
-    return lambda params: (left.pop(0) if len(left) > 1 else left[0])(params)
+
+    def answer(params: Params) -> Mapping[str, Any]:
+        now = left.pop(0) if len(left) > 1 else left[0]
+        return now(params)
+
+    return answer
 
 
 USUAL: Mapping[str, Answer] = {

@@ -103,6 +103,25 @@ def test_our_own_fault_is_still_told_when_others_were_sent_again():
     assert "Ours" in faults[0]
 
 
+def test_our_own_fault_is_still_told_when_the_next_call_fails():
+    answers = in_turn(both_faults, raising(EndpointConnectionError(endpoint_url="https://sqs")))
+
+    faults = send({0: "a", 1: "b"}, call(answers, []))
+
+    assert list(faults) == [0, 1]
+
+
+@pytest.mark.parametrize("answer", [{}, {"Successful": [{"Id": "0"}]}, {"Failed": []}])
+def test_an_entry_that_an_answer_does_not_name_is_not_confirmed(answer):
+    """A body that is no JSON reads as an empty answer, where the status is 200."""
+    seen = []
+
+    faults = send({0: "a", 1: "b"}, call(lambda _: answer, seen))
+
+    assert 1 in faults
+    assert len(seen) == SENDS
+
+
 def both_faults(_):
     return {
         "Failed": [

@@ -97,7 +97,7 @@ def test_a_lost_message_for_one_service_is_reported_under_its_own_id(fake, aws):
 def test_nothing_confirmed_is_an_error(fake, aws):
     fake.answers["PublishBatch"] = raising(Refusal("AuthorizationError", 403, "no"))
 
-    with pytest.raises(PublishFailed, match="none of 2 messages was confirmed: .*AuthorizationError"):
+    with pytest.raises(PublishFailed, match=r"none of 2 messages was confirmed: .*AuthorizationError"):
         aws.bus.publish([message(1), message(2)])
 
 

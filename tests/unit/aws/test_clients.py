@@ -25,6 +25,7 @@ def no_settings(monkeypatch, tmp_path):
     """A machine on which nobody has set up AWS."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "TREFOIL_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
 
@@ -96,7 +97,7 @@ def test_a_region_that_is_set_is_used_by_whichever_name(no_settings, monkeypatch
 
 
 def test_what_aws_refuses_is_one_sentence_for_a_person(no_settings):
-    with pytest.raises(TrefoilError, match="^AWS: "), aws():
+    with pytest.raises(TrefoilError, match=r"^AWS: "), aws():
         raise ProfileNotFound(profile="nobody")
 
 

@@ -19,8 +19,8 @@ FAILURE = Failure("RuleViolation", "RuleViolation", "too late", "place_order")
 TYPE = {"type": text("orders.place-order.v1"), "subject": text("o1")}
 
 
-def delivery(number, *, attempts=1, handle="h", attributes=TYPE, body=b"{}", first=1000.25):
-    receipt = Receipt(f"id{number}", handle and f"{handle}{number}", attributes, first)
+def delivery(number, *, attempts=1, handle="h", attributes=TYPE, body=b"{}"):
+    receipt = Receipt(f"id{number}", handle and f"{handle}{number}", attributes, 1000.25)
     return Delivery(body, attempts, receipt=receipt)
 
 

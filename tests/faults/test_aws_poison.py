@@ -1,0 +1,230 @@
+"""AWS: one batch with everything that can be wrong with a message; each settles on its own, and each can be mended."""
+
+import json
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from shared.kernel.catalog import Catalog
+from shared.kernel.codec import encode
+from shared.kernel.errors import ProviderUnavailable
+from shared.kernel.message import Payload, command
+from shared.messages.payments import CapturePayment, PaymentDeclined, RefundPayment
+from shared.messages.values import Money
+from tests.local.driver import trefoil
+from tests.support.aws import at
+from tests.support.aws_shop import LIMITS, Shop, command_line, impatient, outside
+from tests.support.kernel_fakes import envelope
+from tests.support.simulation_workload import Schedule
+
+TRIES = 3
+PAID = Money(2_933, "USD")
+DATE = "2026-11-20"
+
+
+@command("payments.void-payment.v1")
+class VoidPayment(Payload, frozen=True):
+    """A type that payments learns with its next release."""
+
+
+def void_payment(payment: Any, message: Any, gateway: Any) -> list[PaymentDeclined]:
+    return [PaymentDeclined("voided")]
+
+
+class Down:
+    """A gateway that is down for some orders."""
+
+    def __init__(self, gateway: Any, *orders: str) -> None:
+        self._gateway = gateway
+        self.orders = set(orders)
+
+    def capture(self, key: str, order: str, money: Money) -> Any:
+        if order in self.orders:
+            raise ProviderUnavailable(f"the gateway is down for {order}")
+        return self._gateway.capture(key, order, money)
+
+    def refund(self, key: str, order: str, money: Money) -> Any:
+        return self._gateway.refund(key, order, money)
+
+
+def capture(order: str, **changes: Any) -> dict[str, Any]:
+    """A command as JSON, perhaps a wrong one."""
+    made = envelope(CapturePayment(PAID, DATE), subject=order, id=f"id-{order}", source="/test")
+    return json.loads(encode(made)) | changes
+
+
+def refund(order: str) -> dict[str, Any]:
+    made = envelope(RefundPayment("changed my mind"), subject=order, id=f"refund-{order}", source="/test")
+    return json.loads(encode(made))
+
+
+MALFORMED = b'{"specversion": "1.0", "id": "x"'
+GOOD = [capture("g1"), capture("g2")]
+UNKNOWN_TYPE = capture("u1", type="payments.void-payment.v1", data={})
+MISMATCH = capture("p1", data={"money": {"amount": "a lot", "currency": "USD"}, "date": DATE})
+VIOLATION = refund("r1")
+TOO_NEW = capture("v1", type="payments.capture-payment.v2")
+DOWN = capture("d1")
+PERMANENT = {"MalformedMessage": MALFORMED, "UnknownType": UNKNOWN_TYPE, "PayloadMismatch": MISMATCH,
+             "RuleViolation": VIOLATION}  # fmt: skip
+TRANSIENT = [TOO_NEW, DOWN]
+
+
+class Payments:
+    """The payments service and its queues, and what an operator does with them."""
+
+    def __init__(self, place) -> None:
+        everything = impatient(structs.replace(LIMITS, tries=TRIES))
+        self.shop = Shop(place, Schedule(), Catalog([everything.service("payments")]))
+        self.gateway = Down(outside(place)["payments"], "d1")
+        self.deploy(self.shop.catalog)
+
+    def deploy(self, catalog: Catalog) -> None:
+        """Run this code from now on."""
+        self.pump = self.shop.pump(self.shop.deployment(catalog, payments=self.gateway), ["payments"])
+
+    def put(self, *messages: Any) -> None:
+        """Send messages to the one queue; the bus would keep those of an unknown type out."""
+        sqs, queues, names = self.shop.calm.clients.sqs, self.shop.calm.queues, self.shop.calm.names
+        attributes = {"to": {"DataType": "String", "StringValue": "payments"}}
+        for message in messages:
+            body = message.decode() if isinstance(message, bytes) else json.dumps(message)
+            sqs.send_message(QueueUrl=queues.url(names.queue("payments")), MessageBody=body, MessageAttributes=attributes)
+
+    def work(self) -> None:
+        self.pump.drain(self.shop.chance)
+        assert self.pump.errors == []
+
+    def letters(self) -> list[dict[str, Any]]:
+        """As `trefoil dead list` shows them."""
+        return trefoil("dead", "list", "--service", "payments", "--cloud", "aws", "--json").json
+
+    def replay(self, reason: str) -> None:
+        """Twice, as a person does who is not sure; then let it be handled."""
+        for _ in range(2):
+            done = trefoil("dead", "replay", "--reason", reason, "--service", "payments", "--cloud", "aws")
+            assert done.code == 0, done.err
+        self.work()
+
+    def told(self, order: str) -> list[str]:
+        """What payments emitted about an order, oldest first."""
+        commits = list(self.shop.store.read(f"payments/{order}"))[::-1]
+        bodies = [json.loads(bytes(message.body)) for commit in commits for message in commit.messages]
+        return [body["type"].split(".")[1] for body in bodies]
+
+
+@pytest.fixture
+def payments(ministack, tmp_path):
+    with at(ministack), command_line(tmp_path):
+        yield Payments(tmp_path)
+
+
+@pytest.fixture
+def poisoned(payments):
+    """One batch has been handled, once, and then what it left."""
+    payments.put(*PERMANENT.values(), *TRANSIENT, *GOOD)
+    payments.pump.once("payments")
+    return payments
+
+
+def test_each_message_of_a_poisoned_batch_settles_on_its_own(poisoned):
+    letters = {letter["reason"]: letter for letter in poisoned.letters()}
+
+    assert letters.keys() == PERMANENT.keys()
+    assert {letter["attempts"] for letter in letters.values()} == {1}
+    assert all(letter["text"] and letter["error"] == reason for reason, letter in letters.items())
+    assert poisoned.told("g1") == poisoned.told("g2") == ["payment-captured"]
+    assert poisoned.pump.waiting("payments") == len(TRANSIENT)
+
+
+def test_dead_letters_are_the_untouched_originals(poisoned):
+    found = {letter.failure.reason: letter.body for letter in poisoned.shop.letters()}
+
+    sent = {why: m if isinstance(m, bytes) else json.dumps(m).encode() for why, m in PERMANENT.items()}
+    assert found == sent
+
+
+def test_transient_failures_use_all_their_tries_before_they_are_given_up(poisoned):
+    poisoned.work()
+
+    tried = [letter for letter in poisoned.letters() if letter["reason"] == "TriesExhausted"]
+    assert {(letter["subject"], letter["error"], letter["attempts"]) for letter in tried} == {
+        ("v1", "UnknownVersion", TRIES),
+        ("d1", "ProviderUnavailable", TRIES),
+    }
+    assert poisoned.told("d1") == []
+
+
+def test_a_replay_after_a_provider_came_back_applies_once(poisoned):
+    poisoned.work()
+    poisoned.gateway.orders.clear()
+
+    poisoned.replay("TriesExhausted")
+
+    assert poisoned.told("d1") == ["payment-captured"]
+    assert [letter["subject"] for letter in poisoned.letters() if letter["reason"] == "TriesExhausted"] == ["v1"]
+
+
+def test_a_replay_after_the_domain_allows_it_applies_once(poisoned):
+    poisoned.put(capture("r1"))
+    poisoned.work()
+
+    poisoned.replay("RuleViolation")
+
+    assert poisoned.told("r1") == ["payment-captured", "payment-refunded"]
+    assert "RuleViolation" not in {letter["reason"] for letter in poisoned.letters()}
+
+
+def test_a_replay_after_a_handler_was_added_applies_once(poisoned):
+    service = poisoned.shop.catalog.service("payments")
+    poisoned.deploy(Catalog([structs.replace(service, handles={**service.handles, VoidPayment: void_payment})]))
+
+    poisoned.replay("UnknownType")
+
+    assert poisoned.told("u1") == ["payment-declined"]
+    assert "UnknownType" not in {letter["reason"] for letter in poisoned.letters()}
+
+
+def test_a_replay_without_a_fix_is_a_dead_letter_again_after_one_attempt(poisoned):
+    poisoned.replay("PayloadMismatch")
+
+    (letter,) = [letter for letter in poisoned.letters() if letter["reason"] == "PayloadMismatch"]
+    assert letter["attempts"] == 1
+
+
+def test_a_mended_body_applies_and_its_broken_twin_can_be_dropped(poisoned):
+    poisoned.put(capture("p1"))
+    poisoned.work()
+    (letter,) = [letter for letter in poisoned.letters() if letter["reason"] == "PayloadMismatch"]
+
+    dropped = trefoil("dead", "drop", letter["id"], "--cloud", "aws")
+
+    assert dropped.code == 0, dropped.err
+    assert poisoned.told("p1") == ["payment-captured"]
+    assert "PayloadMismatch" not in {letter["reason"] for letter in poisoned.letters()}
+
+
+def test_a_letter_that_sqs_moved_back_itself_has_all_its_tries_again(poisoned):
+    poisoned.work()
+    redrive(poisoned.shop.calm, "payments", "d1")
+    assert [letter["subject"] for letter in poisoned.letters() if letter["subject"] == "d1"] == []
+
+    poisoned.work()
+
+    (letter,) = [letter for letter in poisoned.letters() if letter["subject"] == "d1"]
+    assert (letter["reason"], letter["attempts"]) == ("TriesExhausted", TRIES)
+
+
+def redrive(aws, service, subject):
+    """Move a letter as StartMessageMoveTask does: the same body and attributes, and nothing else changed."""
+    sqs = aws.clients.sqs
+    dead, queue = aws.queues.url(aws.names.dead(service)), aws.queues.url(aws.names.queue(service))
+    found = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"])["Messages"]
+    for message in found:
+        if f'"subject": "{subject}"' in message["Body"]:
+            attributes = message["MessageAttributes"]
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], MessageAttributes=attributes)
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+        else:
+            sqs.change_message_visibility(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
