@@ -19,15 +19,15 @@ UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-313 lint bench package deploy-aws destroy-aws deploy-sam destroy-sam emulators localstack topology lock clean
+.PHONY: help run test test-313 lint bench aws package deploy-aws destroy-aws deploy-sam destroy-sam tools emulators localstack topology lock clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## Run the whole system on this machine
 	@.venv/bin/trefoil run $(ARGS)
 
-test: lint .venv-checkov/tool.stamp $(SAM_SETTINGS) ## Check the code, then run all tests
+test: lint ## Check the code, then run all tests
 	@.venv/bin/python -m pytest $(if $(filter true,$(CI)),,-rs) $(ARGS)
 
 lint: .venv/test.stamp ## Check style, types and the layers
@@ -63,6 +63,10 @@ deploy-sam: $(SAM_SETTINGS) ## The same by SAM; PARAMETERS="MemoryMiB=1024" sets
 
 destroy-sam: $(SAM_SETTINGS) ## Remove from there what deploy-sam made; ARGS=--no-prompts asks nothing
 	@$(SAM) delete --stack-name $(SAM_STACK) $(ARGS)
+
+aws: .venv/aws.stamp ## Install what `trefoil --cloud aws` takes
+
+tools: .venv-checkov/tool.stamp $(SAM_SETTINGS) localstack ## Install what some tests take and are skipped without
 
 emulators: .venv/emulators.stamp ## Install what `trefoil emulators up aws` starts; `make test` does so too
 
@@ -110,7 +114,7 @@ LOCK_LOCALSTACK = .venv-lock/bin/uv pip compile --quiet --no-config --python-ver
 
 # A stamp is newer than its lock when the environment holds what the lock says. The locks agree with one another, so one
 # environment can hold several.
-.venv/run.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
+.venv/run.stamp .venv/aws.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
 	$(call install,.venv,$*)
 
 .venv313/test.stamp: requirements/test.txt pyproject.toml

@@ -20,7 +20,7 @@ SERVICES = list(CATALOG.services)
 
 PROGRAM = ROOT / ".venv-sam" / "bin" / "sam"
 
-pytestmark = pytest.mark.requires(PROGRAM.exists(), install="SAM: make .venv-sam/settings/metadata.json")
+pytestmark = pytest.mark.requires(PROGRAM.exists(), install="SAM's command line: make tools")
 
 
 @pytest.fixture(scope="module")

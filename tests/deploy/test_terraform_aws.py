@@ -207,7 +207,7 @@ def test_whatever_can_be_tagged_is_tagged(planned):
     assert untagged == {}
 
 
-@pytest.mark.requires(CHECKOV.exists(), install="checkov: make .venv-checkov/tool.stamp")
+@pytest.mark.requires(CHECKOV.exists(), install="checkov: make tools")
 def test_checkov_finds_nothing_that_is_not_explained(stack, tmp_path):
     tree = stack.folder.parents[1]
     options = ["--framework=terraform", "--output=json", "--quiet", "--skip-download"]

@@ -84,6 +84,6 @@ def ministack(tmp_path_factory, requires) -> Iterator[AwsEmulator]:
 
 @pytest.fixture(scope="session")
 def localstack(tmp_path_factory, requires) -> Iterator[AwsEmulator]:
-    requires(LOCALSTACK_PYTHON.exists(), "LocalStack: make localstack")
+    requires(LOCALSTACK_PYTHON.exists(), "LocalStack: make tools")
     with _running("localstack", LOCALSTACK_SERVICES, tmp_path_factory) as emulator:
         yield emulator
