@@ -101,9 +101,9 @@ def tick(_: dict[str, Any], context: "LambdaContext") -> dict[str, int]:
     published = 0
     while _end(aws, context) - aws.clock.now() > SETTLE_SECONDS:
         count = publish_due(aws.timers, aws.bus, aws.clock, TICK_BATCH)
-        published += count
-        if count < TICK_BATCH:
+        if not count:  # none is due, or none of those that are can be published now
             break
+        published += count
     return {"published": published}
 
 

@@ -142,7 +142,7 @@ class DynamoTimers:
                 ExpressionAttributeNames={"#shard": "shard", "#due": "due"},
                 ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"N": repr(now)}},
                 ConsistentRead=True,
-                PaginationConfig={"MaxItems": limit},
+                PaginationConfig={"MaxItems": limit, "PageSize": limit},
             )
             for page in pages:
                 for item in page["Items"]:

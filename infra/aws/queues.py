@@ -54,13 +54,10 @@ class Queues:
         return answer["Attributes"]["QueueArn"]
 
     def send(self, queue: str, letters: Sequence[Letter]) -> dict[int, str]:
-        """Send letters; return the positions of those that were not confirmed, and why.
-
-        Raises ConfigurationError when there is no such queue.
-        """
+        """Send letters; return the positions of those that were not confirmed, and why."""
         try:
             url = self.url(queue)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ConfigurationError) as error:
             return dict.fromkeys(range(len(letters)), str(error))
         faults: dict[int, str] = {}
         for batch in batches(enumerate(letters), lambda numbered: numbered[1].size):

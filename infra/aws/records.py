@@ -2,19 +2,20 @@
 
 Shapes: SQS event (developer guide "Using Lambda with Amazon SQS"), SNS event ("Using Lambda with Amazon SNS"), and a
 notification in a queue whose subscription has no raw delivery (SNS developer guide, "HTTP/S notification JSON").
-Nothing here raises: what can't be read is for the receiver to dead-letter.
+No record raises: what can't be read is for the receiver to dead-letter.
 """
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import inf
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Struct
 
-from infra.aws.batches import Attributes
+from infra.aws.batches import Attributes, text
+from shared.kernel.errors import ConfigurationError
 from shared.kernel.ports import Delivery
 
 ATTEMPTS = "trefoil-attempts"
@@ -52,20 +53,26 @@ class _Notification(Struct):
     attributes: dict[str, dict[str, str]] = msgspec.field(name="MessageAttributes", default_factory=dict)
 
 
-class _Text(TypedDict):
+class _Attribute(TypedDict):
     """One attribute in ORIGINAL."""
 
     DataType: str
-    StringValue: str
+    StringValue: NotRequired[str]
+    BinaryValue: NotRequired[bytes]
 
 
 _wrapped = msgspec.json.Decoder(_Notification)
-_packed = msgspec.json.Decoder(dict[str, _Text])
+_packed = msgspec.json.Decoder(dict[str, _Attribute])
 
 
 def deliveries(event: Mapping[str, Any], service: str) -> list[Delivery]:
-    """The records of a Lambda event, from SQS or straight from SNS."""
-    return list(_deliveries(event.get("Records", ()), service))
+    """The records of a Lambda event, from SQS or straight from SNS.
+
+    Raises ConfigurationError when it is another kind of event.
+    """
+    if "Records" not in event:
+        raise ConfigurationError(f"the event has no Records: the function of '{service}' is for SQS and SNS")
+    return list(_deliveries(event["Records"], service))
 
 
 def _deliveries(records: Sequence[Mapping[str, Any]], service: str) -> Iterator[Delivery]:
@@ -98,22 +105,23 @@ def arrived(message: Any, service: str) -> Delivery:
     redriven = REASON in attributes
     before = 0 if redriven else int(number_in(attributes, ATTEMPTS, 0))
     first = number_in(attributes, FIRST, int(system.get("SentTimestamp", 0)) / 1000)
-    receipt = Receipt(message["MessageId"], message["ReceiptHandle"], original(attributes), first)
-    return _delivery(body, receipt, before + int(system.get("ApproximateReceiveCount", 1)), service, redriven=redriven)
+    # It was in this service's dead letters, so it is for this service alone, and so are its copies.
+    own = {**original(attributes), "to": text(service)} if redriven else original(attributes)
+    receipt = Receipt(message["MessageId"], message["ReceiptHandle"], own, first)
+    return _delivery(body, receipt, before + int(system.get("ApproximateReceiveCount", 1)), service)
 
 
-def _delivery(body: str, receipt: Receipt, attempts: int, service: str, *, redriven: bool = False) -> Delivery:
+def _delivery(body: str, receipt: Receipt, attempts: int, service: str) -> Delivery:
     texts = {name.lower(): value["StringValue"] for name, value in receipt.attributes.items() if "StringValue" in value}
     binary_mode = texts if "ce-id" in texts else {}
-    return Delivery(body.encode(), attempts, redriven or texts.get("to") == service, binary_mode, receipt)
+    return Delivery(body.encode(), attempts, texts.get("to") == service, binary_mode, receipt)
 
 
 def packed(attributes: Attributes, ours: Attributes, most: int = 10) -> Attributes:
     """Attributes and ours together; the former in one where a message could not have so many."""
     if len(attributes) + len(ours) <= most:
         return {**attributes, **ours}
-    texts = {name: value for name, value in attributes.items() if "StringValue" in value}
-    return {ORIGINAL: {"DataType": "String", "StringValue": msgspec.json.encode(texts).decode()}, **ours}
+    return {ORIGINAL: text(msgspec.json.encode(attributes).decode()), **ours}
 
 
 def original(attributes: Attributes) -> Attributes:
@@ -141,10 +149,10 @@ def _from_sns(attributes: Mapping[str, Mapping[str, str]]) -> Attributes:
     }
 
 
-def _shaped(kind: str, text: str | None, binary: str | None) -> dict[str, Any]:
+def _shaped(kind: str, string: str | None, binary: str | None) -> dict[str, Any]:
     if kind.startswith("Binary"):
         return {"DataType": kind, "BinaryValue": _bytes(binary or "")}
-    return {"DataType": kind, "StringValue": text or ""}
+    return {"DataType": kind, "StringValue": string or ""}
 
 
 def _bytes(binary: str) -> bytes:

@@ -56,20 +56,25 @@ class SqsChannels:
         self._each_ten(service, gone, "delete_message_batch", lambda _: {})
 
     def carry_out(self, service: str, settlements: Sequence[Settlement]) -> list[Delivery]:
-        """Hide what is to come again, send copies of the rest that is not done; return what must stay in the queue.
+        """Send dead letters and copies, hide what is to come again; return what must stay in the queue.
 
         Whoever leased the messages removes the others: a worker by `settle`, Lambda on its own.
         """
-        retried = {id(d): outcome.after for d, outcome in settlements if isinstance(outcome, Retry)}
-        hidden = [d for d, _ in settlements if id(d) in retried and d.receipt.handle is not None]
-        self._each_ten(
-            service, hidden, "change_message_visibility_batch", lambda d: {"VisibilityTimeout": ceil(retried[id(d)])}
-        )
-        copies = [(d, o) for d, o in settlements if isinstance(o, Defer | Retry) and d not in hidden]
         dead = [(d, o) for d, o in settlements if isinstance(o, DeadLetter)]
-        unsent = self._send(self._names.queue(service), [(d, self._copy(d, o)) for d, o in copies])
-        unsent += self._send(self._names.dead(service), [(d, self._letter(d, o.failure)) for d, o in dead])
-        return [*hidden, *unsent]
+        # What SNS handed over itself is in no queue that it could come back from.
+        copies = [
+            (d, o)
+            for d, o in settlements
+            if isinstance(o, Defer) or (isinstance(o, Retry) and d.receipt.handle is None)
+        ]
+        unsent = self._send(self._names.dead(service), [(d, self._letter(d, o.failure)) for d, o in dead])
+        unsent += self._send(self._names.queue(service), [(d, self._copy(d, o)) for d, o in copies])
+        hidden = {id(d): o.after for d, o in settlements if isinstance(o, Retry) and d.receipt.handle is not None}
+        staying = [d for d, _ in settlements if id(d) in hidden]
+        self._each_ten(
+            service, staying, "change_message_visibility_batch", lambda d: {"VisibilityTimeout": ceil(hidden[id(d)])}
+        )
+        return [*staying, *unsent]
 
     def _send(self, queue: str, letters: Sequence[tuple[Delivery, Letter]]) -> list[Delivery]:
         if not letters:

@@ -12,6 +12,7 @@ import pytest
 
 from functions.aws.handler import Function
 from infra.aws.records import arrived, deliveries
+from shared.kernel.errors import ConfigurationError
 from tests.support.aws_fakes import FakeAws, Invocation, deployment, handled, texts
 
 FILES = Path(__file__).parent / "aws"
@@ -137,10 +138,11 @@ def test_a_wrapped_notification_is_the_message_inside_with_its_attributes():
     }
 
 
-def test_a_message_that_only_speaks_of_a_topic_is_not_unwrapped():
+@pytest.mark.parametrize("more", [{}, {"Type": "SubscriptionConfirmation"}])
+def test_a_message_that_only_speaks_of_a_topic_is_not_unwrapped(more):
     event = payload("sqs_raw_delivery")
     record = event["Records"][0]
-    record["body"] = json.dumps({**json.loads(record["body"]), "TopicArn": "x", "Message": "y"})
+    record["body"] = json.dumps({**json.loads(record["body"]), "TopicArn": "x", "Message": "y", **more})
 
     (delivery,) = deliveries(event, "orders")
 
@@ -184,7 +186,7 @@ def test_a_dead_letter_that_was_redriven_has_all_its_tries_again_and_is_for_this
 
     assert delivery.attempts == 1
     assert delivery.addressed
-    assert set(delivery.receipt.attributes) == {"type", "subject"}
+    assert set(delivery.receipt.attributes) == {"type", "subject", "to"}
 
 
 def test_a_message_is_addressed_only_to_the_service_that_it_names():
@@ -204,8 +206,12 @@ def test_a_notification_that_invoked_the_function_has_no_handle_and_the_topic_s_
     assert delivery.attempts == 1
 
 
-def test_the_scheduler_s_event_is_no_batch():
-    assert [deliveries(payload(name), "orders") for name in ("scheduler", "ministack_scheduler")] == [[], []]
+@pytest.mark.parametrize("name", ["scheduler", "ministack_scheduler"])
+def test_the_scheduler_s_event_is_not_for_a_service(name):
+    with pytest.raises(
+        ConfigurationError, match="no Records: the function of 'orders' is for SQS and SNS"
+    ):
+        deliveries(payload(name), "orders")
 
 
 # -- dead letters, as ReceiveMessage shows them

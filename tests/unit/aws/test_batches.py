@@ -111,8 +111,14 @@ def test_our_own_fault_is_still_told_when_the_next_call_fails():
     assert list(faults) == [0, 1]
 
 
-@pytest.mark.parametrize("answer", [{}, {"Successful": [{"Id": "0"}]}, {"Failed": []}])
-def test_an_entry_that_an_answer_does_not_name_is_not_confirmed(answer):
+TWICE = {
+    "Successful": [{"Id": "0"}, {"Id": "1"}],
+    "Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}],
+}
+
+
+@pytest.mark.parametrize("answer", [{}, {"Successful": [{"Id": "0"}]}, {"Failed": []}, TWICE])
+def test_an_entry_that_an_answer_does_not_clearly_confirm_is_not_confirmed(answer):
     """A body that is no JSON reads as an empty answer, where the status is 200."""
     seen = []
 

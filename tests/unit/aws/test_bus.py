@@ -6,7 +6,7 @@ from botocore.exceptions import ConnectTimeoutError
 from infra.aws.clients import Clients
 from infra.aws.names import Names
 from infra.aws.wiring import Aws
-from shared.kernel.errors import ConfigurationError, PublishFailed
+from shared.kernel.errors import PublishFailed
 from shared.kernel.ports import Outgoing
 from tests.support.aws_fakes import TOPIC, Refusal, confirmed, failing, in_turn, raising, texts
 
@@ -135,7 +135,7 @@ def test_an_address_that_cannot_be_had_now_is_an_unconfirmed_message_not_a_bug(f
 def test_a_queue_that_is_not_there_names_the_settings(fake, aws):
     fake.answers["GetQueueUrl"] = raising(Refusal("QueueDoesNotExist"))
 
-    with pytest.raises(ConfigurationError, match="no queue 'trefoil-dev-orders' in eu-west-1: deploy first, or set "):
+    with pytest.raises(PublishFailed, match="no queue 'trefoil-dev-orders' in eu-west-1: deploy first, or set "):
         aws.bus.publish([message(1, "orders")])
 
 
