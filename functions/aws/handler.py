@@ -5,7 +5,6 @@ that has a whole CPU and that SnapStart keeps.
 """
 
 import os
-import random
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from infra.aws.records import deliveries
 from infra.aws.wiring import Aws, function
 from shared.catalog import CATALOG
 from shared.kernel.errors import ConfigurationError, PublishFailed
-from shared.kernel.receiver import SUSPECT_AFTER
+from shared.kernel.receiver import is_suspect
 from shared.kernel.timers import tick as publish_due
 from shared.kernel.topology_limits import SETTLE_SECONDS
 
@@ -46,8 +45,8 @@ class Function:
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         """Handle the records of an event; say which of them must stay in the queue."""
         failed: list[str] = []
-        records = _suspects_shuffled(deliveries(event, self.name))
-        risky = any(map(_is_suspect, records))
+        records = deliveries(event, self.name)
+        risky = any(map(is_suspect, records))
 
         def settle(settlements: "Sequence[tuple[Delivery, Outcome]]") -> None:
             staying = self.aws.channels.carry_out(self.name, settlements)
@@ -65,15 +64,6 @@ class Function:
 
     def _deadline(self, context: "LambdaContext") -> float:
         return _end(self.aws, context) - SETTLE_SECONDS
-
-
-def _is_suspect(delivery: "Delivery") -> bool:
-    return delivery.attempts >= SUSPECT_AFTER
-
-
-def _suspects_shuffled(records: "list[Delivery]") -> "list[Delivery]":
-    """In another order each time, so that a record that kills the function is not always before the same ones."""
-    return sorted(records, key=lambda delivery: random.random() if _is_suspect(delivery) else 0.0)
 
 
 def _end(aws: Aws, context: "LambdaContext") -> float:

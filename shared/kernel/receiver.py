@@ -60,7 +60,7 @@ class Receiver:
         `deadline` (seconds since 1970) defers what can't be started in time. Raises only what `settle` raises, or a
         bug of an adapter.
         """
-        for batch in _isolated(deliveries):
+        for batch in _isolated(deliveries, self._context.random):
             started = self._context.clock.now()
             records = [Record(delivery) for delivery in batch]
             self._handle(records, deadline)
@@ -136,9 +136,14 @@ class Receiver:
                     self._fail(record, unconfirmed[id_])
 
 
-def _isolated(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
-    if fresh := [delivery for delivery in deliveries if delivery.attempts < SUSPECT_AFTER]:
+def is_suspect(delivery: Delivery) -> bool:
+    """Whether it may have killed those who handled it."""
+    return delivery.attempts >= SUSPECT_AFTER
+
+
+def _isolated(deliveries: Sequence[Delivery], random: Callable[[], float]) -> Iterator[Sequence[Delivery]]:
+    if fresh := [delivery for delivery in deliveries if not is_suspect(delivery)]:
         yield fresh
-    for delivery in deliveries:
-        if delivery.attempts >= SUSPECT_AFTER:
-            yield [delivery]
+    # In another order each time, so that one that kills its worker does not always come before the same others.
+    for suspect in sorted(filter(is_suspect, deliveries), key=lambda _: random()):
+        yield [suspect]

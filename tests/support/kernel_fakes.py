@@ -320,6 +320,7 @@ class World:
         clock: FakeClock | None = None,
         broker: RecordingBroker | None = None,
         provider: Any = None,
+        random: Callable[[], float] = lambda: 0.5,
     ) -> None:
         self.service = service
         self.clock = clock or FakeClock()
@@ -334,7 +335,7 @@ class World:
             bus=self.broker,
             timers=self.broker,
             clock=self.clock,
-            random=lambda: 0.5,
+            random=random,
             telemetry=Several(JsonLines(self.lines), self.counters),
             provider=provider,
         )

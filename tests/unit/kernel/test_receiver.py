@@ -1,6 +1,7 @@
 """Batches on their way from the channel to the bus."""
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
@@ -203,6 +204,21 @@ def test_each_suspect_is_handled_apart_from_the_others():
     world.receive(*[delivery(Add(1), 3 + number, id=f"m{number}") for number in range(3)])
 
     assert [len(batch) for batch in world.settled] == [1, 1, 1]
+
+
+def test_a_suspect_that_kills_every_worker_does_not_always_come_before_the_same_others():
+    """Of those that wait behind it, each gets its turn before the broker gives up on it."""
+    world = World(tally_service(raising(SystemExit())), random=Random(3).random)
+    killer = delivery(Add(-1), SUSPECT_AFTER, id="killer")
+    waiting = [killer, *[delivery(Add(1), SUSPECT_AFTER, id=id_) for id_ in "abc"]]
+
+    for _ in range(10):
+        with pytest.raises(SystemExit):
+            world.receive(*waiting)
+        done = [delivered.body for batch in world.settled for delivered, _ in batch]
+        waiting = [each for each in waiting if each.body not in done]
+
+    assert waiting == [killer]
 
 
 def test_a_suspect_that_kills_the_process_takes_nobody_with_it():
