@@ -36,7 +36,7 @@ lint: .venv/test.stamp ## Check style, types and the layers
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
 
-bench: .venv/bench.stamp ## Measure speed, beside other libraries
+bench: .venv/test.stamp .venv/bench.stamp ## Measure speed, beside other libraries
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
 
 package: ## Build AWS's zip, build/aws.zip; ARGS="--runtime provided.al2023" builds the one for emulators

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.catalog import CATALOG
+
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
 
@@ -37,8 +39,14 @@ def test_the_import_contracts_hold(root):
         ("infra/extra.py", "import functions.local", "Folders are layers"),
         ("shared/kernel/extra.py", "import infra.local", "Folders are layers"),
         ("shared/kernel/extra.py", "import shared.messages", "Inside shared"),
-        ("shared/orders/extra.py", "import shared.payments", "Inside shared"),
-        ("shared/extra.py", "", "Inside shared"),
+        ("shared/kernel/extra.py", "import shared.catalog", "Inside shared"),
+        ("shared/messages/extra.py", "import shared.catalog", "Inside shared"),
+        ("shared/orders/extra.py", "import shared.payments", "Services are independent"),
+        ("shared/orders/extra.py", "import shared.payments.model", "Services are independent"),
+        ("shared/orders/extra.py", "import shared.catalog", "Services are independent"),
+        ("shared/kernel/extra.py", "import shared.orders.model", "Services are independent"),
+        ("shared/messages/extra.py", "import shared.orders.model", "Services are independent"),
+        ("shared/loyalty/__init__.py", "import shared.orders.model", "Services are independent"),
         ("shared/orders/extra.py", "import boto3", "The core knows no cloud"),
         ("shared/kernel/extra.py", "from os import path", "The core knows no cloud"),
         ("shared/orders/extra.py", "import botocore.session", "The core knows no cloud"),
@@ -53,9 +61,18 @@ def test_the_import_contracts_hold(root):
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(copy, module, code, contract):
+    (copy / module).parent.mkdir(exist_ok=True)
     (copy / module).write_text(code)
 
     result = lint_imports(copy)
 
     assert result.returncode == 1
     assert contract in result.stdout.split("Broken contracts")[-1]
+
+
+def test_what_lies_in_shared_is_a_service_of_the_catalog_or_what_services_share(root):
+    found = {
+        path.stem for path in (root / "shared").iterdir() if path.name[0] not in "._" and path.suffix in ("", ".py")
+    }
+
+    assert found == {"catalog", "kernel", "messages", *CATALOG.services}

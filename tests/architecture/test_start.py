@@ -11,7 +11,7 @@ UNWANTED = {"azure", "boto3", "google", "logging.config", "pydantic", "requests"
 
 UNWANTED_ON_AWS = {
     *("boto3", "s3transfer", "awscrt", "pydantic", "requests", "rich", "sqlite3", "typer", "yaml"),
-    *("functions.local", "infra.aws.template", "infra.emulators", "infra.local", "infra.providers"),
+    *("functions.local", "infra.aws.sam", "infra.emulators", "infra.local", "infra.providers"),
 }
 
 NOT_WITHOUT_A_PROVIDER = {"pybreaker", "smtplib", "tenacity"}

@@ -9,14 +9,15 @@ import yaml
 from msgspec import Struct
 
 from infra.aws.names import Names
-from infra.aws.template import BY_HAND, SETTINGS, template
-from infra.aws.template_yaml import render
+from infra.aws.sam.template import BY_HAND, SETTINGS, template
+from infra.aws.sam.yaml import render
 from shared.catalog import CATALOG
 from shared.kernel.catalog import Catalog
 from shared.kernel.errors import ConfigurationError
 from shared.kernel.message import Payload, command
 from shared.kernel.service import Limits, Service
 from shared.kernel.topology import asyncapi
+from tests.support.sam_template import Loader
 
 DRIFT = "template.yaml is not what the contract says; run: trefoil topology"
 
@@ -72,23 +73,6 @@ def plain(value: Any) -> Any:
         case list():
             return [plain(inner) for inner in value]
     return value
-
-
-class Loader(yaml.SafeLoader):
-    """Reads short tags as CloudFormation does."""
-
-    def long_form(self, suffix: str, node: yaml.Node) -> dict[str, Any]:
-        match node:
-            case yaml.ScalarNode():
-                value = self.construct_scalar(node)
-            case yaml.SequenceNode():
-                value = self.construct_sequence(node, deep=True)
-        if suffix == "GetAtt":
-            value = value.split(".")
-        return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": value}
-
-
-Loader.add_multi_constructor("!", Loader.long_form)
 
 
 def statements(policy: dict[str, Any]) -> set[tuple]:

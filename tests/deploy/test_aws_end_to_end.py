@@ -1,18 +1,21 @@
-"""The whole of it on MiniStack: `make deploy-aws`, real orders through SNS, SQS and real functions, and down again.
+"""The whole of it on MiniStack: the README's section on AWS, real orders through SNS, SQS and real functions.
 
-The functions are the zip, run by AWS's own runtime client in a Python that sees nothing else. The tests are one story,
-told in the order of this file. What an emulator can't prove is in docs/aws.md.
+The section's first lines deploy, and its last, run at the end, take the deployment down. The functions are the zip, run
+by AWS's own runtime client in a Python that sees nothing else. The tests are one story, told in the order of this file.
+What an emulator can't prove is in docs/aws.md.
 """
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from shared.kernel.codec import read_own
 from shared.kernel.ports import Outgoing, Timer
 from tests.local.driver import Finished, cloud_event, lines, reading, register, trefoil
 from tests.support.aws import at, clients_of
+from tests.support.readme import ON_AWS, commands
 from tests.support.tree import copy_tree
 
 ORDERS = 300
@@ -43,6 +47,8 @@ class Shop:
 
     tree: Path
     aws: Aws
+    said: str = ""
+    """What the README's commands said, but for those that take it down."""
 
     def trefoil(self, *arguments: str, stdin: bytes = b"") -> Finished:
         return trefoil(*arguments, "--cloud", "aws", stdin=stdin)
@@ -50,9 +56,6 @@ class Shop:
     def send(self, *messages: Any) -> None:
         done = self.trefoil("send", "-", stdin=lines(*messages))
         assert done.code == 0, done.err
-
-    def make(self, target: str, *words: str) -> str:
-        return self.run("make", "--no-print-directory", target, f"ARGS={' '.join(words)}")
 
     def run(self, *line: str) -> str:
         done = subprocess.run(line, cwd=self.tree, capture_output=True, text=True, check=False, timeout=PATIENCE)
@@ -69,6 +72,36 @@ class Shop:
             time.sleep(0.5)
 
 
+SECTION = commands()[ON_AWS]
+DOWN = next(place for place, command in enumerate(SECTION) if command.startswith("make destroy-"))
+
+HERE = {
+    "make emulators": "true",
+    'eval "$(trefoil emulators up aws)"': "true",
+    "trefoil emulators down aws": "true",
+}
+"""What the tests have set up already, with an emulator of their own; tests/emulators starts and stops others."""
+
+LOOKED = "trefoil status --cloud aws"
+"""A person repeats it until nothing waits."""
+
+UNTIL_QUIET = f"""
+for quiet in 1 2 3; do
+    while {LOOKED} --json | grep -qE '"(waiting|leased)": [1-9]'; do sleep 1; done
+    sleep 0.5
+done
+"""
+
+
+def script(commands: Sequence[str]) -> str:
+    """The commands as bash reads them, each shown before what it says."""
+    lines = ["set -e -o pipefail"]
+    for command in commands:
+        lines += [f"echo {shlex.quote(f'$ {command}')}", HERE.get(command, command)]
+        lines += [UNTIL_QUIET] if command == LOOKED else []
+    return "\n".join(lines)
+
+
 @pytest.fixture(scope="module")
 def shop(ministack, tmp_path_factory) -> Iterator[Shop]:
     """Deployed as the README says."""
@@ -76,9 +109,12 @@ def shop(ministack, tmp_path_factory) -> Iterator[Shop]:
         for name in [name for name in os.environ if name.startswith(("TREFOIL_", "TF_VAR_"))]:
             patch.delenv(name)
         tree = copy_tree(tmp_path_factory.mktemp("clone"))
+        patch.setenv("PATH", f"{tree / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        # The environment holds the original, too.
+        patch.setenv("PYTHONPATH", str(tree))
         shop = Shop(tree, Aws(Names(), clients_of(ministack.endpoint)))
-        shop.make("deploy-aws", "-auto-approve")
-        yield shop
+        said = shop.run("bash", "-c", script(SECTION[:DOWN]))
+        yield replace(shop, said=said)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +126,17 @@ def busy(shop) -> Shop:
     assert done.code == 0, done.err
     shop.wait_until_all_is_handled()
     return shop
+
+
+def test_the_readmes_commands_show_what_they_are_for(shop):
+    said = dict(zip(SECTION, re.split(r"^\$ .*\n", shop.said, flags=re.MULTILINE)[1:], strict=False))
+
+    assert len(said) == DOWN
+    assert "Apply complete!" in said["make deploy-aws ARGS=-auto-approve"]
+    (sent,) = [text for command, text in said.items() if "| head -20 |" in command]
+    assert sent == "20 sent, 0 refused\n"
+    assert "orders.order-fulfilled.v1" in said["trefoil trace --cloud aws 00004-19970101-1"]
+    assert "Nothing is missing." in said["trefoil audit --cloud aws"]
 
 
 def test_a_second_plan_changes_nothing(shop):
@@ -243,7 +290,7 @@ def test_a_paused_service_leaves_its_messages_in_the_queue(busy):
 
 
 def test_destroy_leaves_nothing(shop):
-    shop.make("destroy-aws", "-auto-approve")
+    shop.run("bash", "-c", script(SECTION[DOWN:]))
 
     assert [arn for arn in _resources(shop.aws) if "trefoil-dev" in arn] == []
 

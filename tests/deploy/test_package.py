@@ -203,6 +203,25 @@ def test_the_clients_that_the_entry_uses_can_be_made_from_the_zip_alone(unpacked
     assert (run.returncode, run.stderr) == (0, "")
 
 
+def test_addresses_are_the_same_as_outside_the_zip_in_every_region_of_every_partition(unpacked):
+    code = """
+import json, botocore.loaders, botocore.session
+session = botocore.session.Session()
+partitions = botocore.loaders.Loader().load_data("endpoints")["partitions"]
+resolver = session.get_component("endpoint_resolver")
+for region in [region for partition in partitions for region in partition["regions"]]:
+    for name in ("dynamodb", "sns", "sqs", "sts"):
+        for fips in (False, True):
+            print(name, region, json.dumps(resolver.construct_endpoint(name, region, use_fips_endpoint=fips)))
+"""
+
+    run = alone(unpacked["python3.13"], code)
+    outside = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout.count("\n") > 4 * 30
+    assert run.stdout == outside.stdout
+
+
 def test_the_clients_of_the_runtime_can_be_imported_where_a_zip_brings_it(unpacked):
     code = "import awslambdaric.bootstrap, runtime_client; import awslambdaric.__main__"
 
@@ -236,7 +255,7 @@ def test_the_command_prints_the_sizes(tmp_path, capsys):
     first, *parts = capsys.readouterr().out.splitlines()
     assert code == 0
     assert re.fullmatch(r".*aws\.zip: \d+\.\d MiB, unpacked \d+\.\d MiB", first)
-    assert re.fullmatch(r" +\d+\.\d MiB  botocore", parts[0])
+    assert re.fullmatch(r" +\d+\.\d MiB  aws_lambda_powertools", parts[0])
 
 
 @pytest.mark.parametrize(

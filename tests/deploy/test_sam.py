@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,9 +15,13 @@ from typing import Any
 import pytest
 
 from shared.catalog import CATALOG
+from tests.local.driver import lines, place, register, trefoil
 from tests.support.sam import ROOT, SamStack, run
 
 SERVICES = list(CATALOG.services)
+
+PATIENCE = 180
+"""Seconds for a few messages: the emulator starts a process for each invocation."""
 
 PROGRAM = ROOT / ".venv-sam" / "bin" / "sam"
 
@@ -201,6 +206,57 @@ def test_what_is_deployed_is_not_deployed_again(sam_stack):
     said = sam_stack.deploy()
 
     assert "No changes to deploy" in said
+
+
+def test_an_order_and_a_user_go_all_the_way(sam_stack, monkeypatch):
+    """Through the bus, the queues and real functions, to the mails; read back as one tree each."""
+    for setting, value in sam_stack.environment.items():
+        monkeypatch.setenv(setting, value)
+
+    sent = trefoil("send", "-", "--cloud", "aws", stdin=lines(place("first"), register("ada")))
+
+    assert sent.code == 0, sent.err
+    books = _when_done()
+    assert books["orders"] == {"placed": 1, "fulfilled": 1, "cancelled": 0, "open": 0}
+    assert (books["users"], books["mails"]) == (1, 3)
+    assert all(channel["dead"] == 0 for channel in books["channels"].values())
+    assert _told(_tree("first")) >= {
+        "orders.place-order.v1",
+        "payments.payment-captured.v1",
+        "shipping.shipment-dispatched.v1",
+        "orders.order-fulfilled.v1",
+        "notifications.mail-sent.v1",
+    }
+    assert _told(_tree("ada")) == {
+        "users.register-user.v1",
+        "users.user-registered.v1",
+        "notifications.mail-sent.v1",
+    }
+    audited = trefoil("audit", "--cloud", "aws", "--json")
+    assert (audited.code, audited.json["missing"]) == (0, [])
+
+
+def _when_done() -> Any:
+    """The books when the mails of the fulfilled order and of the user were sent, and nothing waits or is handled."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        books = trefoil("status", "--cloud", "aws", "--json").json
+        busy = any(channel["waiting"] or channel["leased"] for channel in books["channels"].values())
+        if books["mails"] == 3 and not busy:
+            return books
+        assert time.monotonic() < end, books
+        time.sleep(1)
+
+
+def _tree(subject: str) -> Any:
+    """The one tree of a subject."""
+    (root,) = trefoil("trace", subject, "--cloud", "aws", "--json").json
+    return root
+
+
+def _told(node: Any) -> set[str]:
+    """The types in a tree."""
+    return {node["type"]}.union(*(_told(child) for fate in node["fates"] for child in fate["caused"]))
 
 
 # -- changed and removed

@@ -1,4 +1,4 @@
-"""Every command in the README, in its order, as a new user would type it."""
+"""Every command in the README, in its order, as a new user would type it; those on AWS are in tests/deploy."""
 
 import os
 import re
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+from tests.support.readme import ON_AWS, README, ROOT, commands
+
+SECTIONS = commands()
+COMMANDS = [command for heading, commands in SECTIONS.items() if heading != ON_AWS for command in commands]
+TARGETS = sorted({command.split()[1] for commands in SECTIONS.values() for command in commands if "make " in command})
 # `make` sets up what the tests already run in; its targets are checked by name.
 AS_RUN_HERE = {"make run": "trefoil run", "make test": "true", ". .venv/bin/activate": "true"}
 
@@ -39,7 +41,19 @@ def test_every_command_of_the_readme_works_in_its_order(checkout: Path) -> None:
     assert (checkout / "trefoil-data" / "trefoil.db").exists()
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"^make ([a-z0-9-]+)$", "\n".join(COMMANDS), re.MULTILINE))))
+def test_no_command_of_the_readme_is_left_out() -> None:
+    """One that stands above the first heading, or below a line that looks like one, would be."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+    assert {language for language, _ in fenced} == {"", "console"}
+    assert sum(map(len, SECTIONS.values())) == sum(
+        len(text.splitlines()) for language, text in fenced if language == "console"
+    )
+    assert SECTIONS[ON_AWS]
+    assert COMMANDS
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_make_target_of_the_readme_exists(target: str) -> None:
     targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,21 @@ from terraform import cli
 
 ROOT = Path(__file__).parents[2]
 
-_REPOSITORY = "tests/repository.tftest.hcl"
+_PLANNED = """\
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  package = "main.tf"
+}
+
+run "planned" {
+  command = plan
+}
+"""
+
 _PRIVATE = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "backend.tf", "__pycache__")
 
 
@@ -40,12 +54,34 @@ class Stack:
         return messages
 
     def plan(self, **variables: Any) -> list[Any]:
-        """The changes that would make the tree's services, with mocks in the cloud's place."""
-        told = [f"-var={name}={json.dumps(value)}" for name, value in variables.items()]
-        messages = self.test("-verbose", f"-filter={_REPOSITORY}", *told)
+        """The changes that would make the services of the contract, with mocks in the cloud's place."""
+        folder = self.folder / "planned"
+        folder.mkdir(exist_ok=True)
+        (folder / "planned.tftest.hcl").write_text(_PLANNED + "".join(self._overrides(**variables)))
+        told = [f"-var={name}={_hcl(value)}" for name, value in variables.items()]
+        messages = self.test("-verbose", "-test-directory=planned", *told)
         assert failures(messages) == []
         (plan,) = messages["test_plan"]
         return list(plan["test_plan"]["resource_changes"])
+
+    def _overrides(
+        self, name: str = "trefoil", stage: str = "dev", contract: str = "../../../shared/asyncapi.json", **_: Any
+    ) -> Iterator[str]:
+        """The address of each queue: the mocks would give all of them the same."""
+        channels = json.loads((self.folder / contract).read_bytes())["channels"].values()
+        services = {channel["x-trefoil"]["service"] for channel in channels if "service" in channel["x-trefoil"]}
+        for service in sorted(services):
+            for resource, ending in (("this", ""), ("dead_letter", "-dead")):
+                target = f'module.channel["{service}"].aws_sqs_queue.{resource}'
+                arn = f"arn:aws:sqs:eu-central-1:123456789012:{name}-{stage}-{service}{ending}"
+                yield (
+                    f"\noverride_resource {{\n  target          = {target}\n  override_during = plan\n"
+                    f'  values          = {{ arn = "{arn}" }}\n}}\n'
+                )
+
+
+def _hcl(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def failures(messages: Mapping[str, list[Any]]) -> list[str]:

@@ -208,9 +208,7 @@ def test_a_notification_that_invoked_the_function_has_no_handle_and_the_topic_s_
 
 @pytest.mark.parametrize("name", ["scheduler", "ministack_scheduler"])
 def test_the_scheduler_s_event_is_not_for_a_service(name):
-    with pytest.raises(
-        ConfigurationError, match="no Records: the function of 'orders' is for SQS and SNS"
-    ):
+    with pytest.raises(ConfigurationError, match="no Records: the function of 'orders' is for SQS and SNS"):
         deliveries(payload(name), "orders")
 
 

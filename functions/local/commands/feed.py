@@ -1,5 +1,6 @@
 """`trefoil import` and `trefoil send`."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,9 +52,14 @@ def _complain(line: int, fault: str) -> None:
 
 
 def _write(lines: Iterator[bytes]) -> None:
-    for line in lines:
-        sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
+    try:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Who reads has had enough, as `head` has: no failure. What is still buffered goes nowhere, or the interpreter
+        # would fail on it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def send(

@@ -109,8 +109,8 @@ def topology(
     Example: trefoil topology --check
     """
     # Only this command pays for these.
-    from infra.aws import template as sam  # noqa: PLC0415
-    from infra.aws.template_yaml import render as as_yaml  # noqa: PLC0415
+    from infra.aws.sam import template as sam  # noqa: PLC0415
+    from infra.aws.sam.yaml import render as as_yaml  # noqa: PLC0415
     from shared.kernel.topology import asyncapi, render  # noqa: PLC0415
 
     document = asyncapi(CATALOG)

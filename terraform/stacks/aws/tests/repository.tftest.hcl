@@ -1,4 +1,4 @@
-# The services of this repository. tests/deploy looks into this plan, resource by resource.
+# The services of this repository. tests/deploy looks into such a plan, resource by resource.
 
 mock_provider "aws" {
   source          = "./tests/mocks"

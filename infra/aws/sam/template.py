@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.aws.template_service import service_resources
-from infra.aws.template_shared import shared_resources, tick_resources
-from infra.aws.template_values import PREFIX, chosen, given, is_set, ref
+from infra.aws.sam.service import service_resources
+from infra.aws.sam.shared import shared_resources, tick_resources
+from infra.aws.sam.values import PREFIX, chosen, given, is_set, ref
 from shared.kernel.errors import ConfigurationError
 
 TICK = "tick"

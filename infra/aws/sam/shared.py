@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from infra.aws.template_values import (
+from infra.aws.sam.values import (
     CODE,
     Json,
     allow,

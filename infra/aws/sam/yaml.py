@@ -7,7 +7,7 @@ import yaml
 
 HEADER = """\
 # The stack for AWS, for those who deploy with SAM; terraform/stacks/aws is the same for Terraform.
-# Generated from shared/asyncapi.json by `trefoil topology`: change infra/aws/template*.py instead.
+# Generated from shared/asyncapi.json by `trefoil topology`: change infra/aws/sam/ instead.
 """
 
 WIDTH = 120

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.aws.template_shared import logical
-from infra.aws.template_values import (
+from infra.aws.sam.shared import logical
+from infra.aws.sam.values import (
     CODE,
     Json,
     alarm,
