@@ -22,7 +22,7 @@ T = TypeVar("T")
 Attributes = Mapping[str, Any]
 """Name -> {"DataType": …, "StringValue" or "BinaryValue": …}, as both APIs want it."""
 
-# What is refused, not all but what is taken: that takes Python sixteen times as long to compile, at each cold start.
+# What is refused, not all but what is taken: that takes Python ten times as long to compile, at each cold start.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 

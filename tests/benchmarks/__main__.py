@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import growth, imports, kernel, sqlite_flow
+from tests.benchmarks import aws_calls, aws_flow, aws_functions, aws_imports, growth, imports, kernel, sqlite_flow
 from tests.benchmarks.measure import FULL, QUICK, Benchmark, Table
 from tests.benchmarks.report import as_json, machine, show
 
@@ -18,6 +18,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sqlite": sqlite_flow.measure,
     "imports": imports.measure,
     "growth": growth.measure,
+    "aws-import": aws_imports.measure,
+    "aws-calls": aws_calls.measure,
+    "aws-flow": aws_flow.measure,
+    "aws-functions": aws_functions.measure,
 }
 
 

@@ -44,11 +44,15 @@ def _start(program: str) -> float:
 
 def _dearest() -> list[tuple[str, int]]:
     """Modules that the kernel adds, and their own microseconds."""
-    bare, kernel = (_own_times(PROGRAMS[name]) for name in (BARE, KERNEL))
+    bare, kernel = (_trace(PROGRAMS[name]) for name in (BARE, KERNEL))
     added = {name: own for name, own in kernel.items() if name not in bare}
     return sorted(added.items(), key=lambda each: -each[1])[:DEAREST]
 
 
-def _own_times(program: str) -> dict[str, int]:
-    trace = _python("-X", "importtime", "-c", program).stderr
+def _trace(program: str) -> dict[str, int]:
+    return own_times(_python("-X", "importtime", "-c", program).stderr)
+
+
+def own_times(trace: str) -> dict[str, int]:
+    """Microseconds that each module took itself, out of what -X importtime says."""
     return {name: int(own) for own, _, name in _IMPORT_TIME.findall(trace)}

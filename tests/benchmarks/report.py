@@ -16,7 +16,7 @@ from rich.table import Table as Grid
 
 from tests.benchmarks.measure import MICROSECONDS, Table
 
-PEERS = ("msgspec", "aws-lambda-powertools", "pydantic", "huey")
+PEERS = ("msgspec", "aws-lambda-powertools", "pydantic", "huey", "boto3", "ministack")
 _SYNCS = 21
 
 

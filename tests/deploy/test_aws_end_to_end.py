@@ -36,7 +36,7 @@ from tests.support.tree import copy_tree
 ORDERS = 300
 SAMPLES = Path(__file__).parents[2] / "functions" / "local" / "samples" / "CDNOW_sample.txt"
 PATIENCE = 900
-"""Seconds for all orders to be handled: the emulator starts a process for each invocation, one after the other."""
+"""Seconds for all orders to be handled: the emulator invokes one function after the other."""
 
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
 

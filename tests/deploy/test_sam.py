@@ -21,7 +21,7 @@ from tests.support.sam import ROOT, SamStack, run
 SERVICES = list(CATALOG.services)
 
 PATIENCE = 180
-"""Seconds for a few messages: the emulator starts a process for each invocation."""
+"""Seconds for a few messages; a busy machine takes some."""
 
 PROGRAM = ROOT / ".venv-sam" / "bin" / "sam"
 

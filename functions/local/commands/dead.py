@@ -143,7 +143,8 @@ def _chosen(
 
 
 def _named(desk: DeadLetters, ids: list[str]) -> list[Parked]:
-    letters = {f"{letter.service}/{letter.id}": letter for letter in _select(desk, None, None)}
+    services = [name for name in CATALOG.services if any(id_.startswith(f"{name}/") for id_ in ids)]
+    letters = {f"{name}/{letter.id}": letter for name in services for letter in desk.parked(name)}
     if unknown := [id_ for id_ in ids if id_ not in letters]:
         raise TrefoilError(f"there is no dead letter {', '.join(unknown)}; `trefoil dead list` names them")
     return [letters[id_] for id_ in dict.fromkeys(ids)]
