@@ -14,8 +14,9 @@ from infra.aws.wiring import Aws, function
 from shared.catalog import CATALOG
 from shared.kernel.errors import ConfigurationError, PublishFailed
 from shared.kernel.receiver import is_suspect
-from shared.kernel.timers import tick as publish_due
+from shared.kernel.timers import tick_until
 from shared.kernel.topology_limits import SETTLE_SECONDS
+from shared.notifications.model import Mailer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
     from shared.kernel.outcome import Outcome
     from shared.kernel.ports import Delivery
-
-TICK_BATCH = 100
-"""Timers published at once."""
 
 
 class Function:
@@ -40,6 +38,8 @@ class Function:
         self.name = service
         self.aws = aws
         self.telemetry = Powertools(service)
+        if definition.provider is Mailer and not os.environ.get("TREFOIL_SMTP_URL"):
+            self.telemetry.warn("mails stay on this function's disk and are gone with it: set TREFOIL_SMTP_URL")
         self.receiver = aws.receiver(definition, self.telemetry)
 
     def handle(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
@@ -88,13 +88,8 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
 def tick(_: dict[str, Any], context: "LambdaContext") -> dict[str, int]:
     """The schedule rings: publish every timer that is due, each to the service that set it."""
     aws = _aws()
-    published = 0
-    while _end(aws, context) - aws.clock.now() > SETTLE_SECONDS:
-        count = publish_due(aws.timers, aws.bus, aws.clock, TICK_BATCH)
-        if not count:  # none is due, or none of those that are can be published now
-            break
-        published += count
-    return {"published": published}
+    end = _end(aws, context) - SETTLE_SECONDS
+    return {"published": tick_until(end, aws.timers, aws.bus, aws.clock)}
 
 
 if os.environ.get("TREFOIL_SERVICE") and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

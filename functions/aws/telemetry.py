@@ -29,6 +29,10 @@ class Powertools:
         self._metrics = Metrics(service=service)
         self._metrics.namespace = self._metrics.namespace or NAMESPACE  # without one, Powertools would raise
 
+    def warn(self, text: str) -> None:
+        """Say what an operator should know of this function."""
+        self._logger.warning(text)
+
     def request(self, context: "LambdaContext") -> None:
         """Say in each line which invocation it belongs to."""
         self._logger.append_keys(function_request_id=context.aws_request_id)

@@ -17,6 +17,7 @@ SENDS = 3
 """How often an entry is sent that an answer calls failed for no fault of ours."""
 
 _BACKOFF = Backoff(base=0.05, cap=0.5)
+_JITTER = random.SystemRandom()  # see infra/aws/wiring.py
 
 T = TypeVar("T")
 Attributes = Mapping[str, Any]
@@ -61,7 +62,7 @@ def send(entries: Mapping[int, T], call: Callable[[Mapping[int, T]], Any]) -> di
         if not left:
             break
         if attempt < SENDS:
-            time.sleep(_BACKOFF.wait(attempt, random.random))
+            time.sleep(_BACKOFF.wait(attempt, _JITTER.random))
     return refused | {number: faults[number] for number in left}
 
 

@@ -1,8 +1,9 @@
 """Dead letters on SQS: the untouched original in a queue of its own, with the reason in attributes beside it."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,14 +28,17 @@ from shared.kernel.errors import PublishFailed, TrefoilError
 from shared.kernel.outcome import Failure, deliveries_exhausted
 from shared.kernel.ports import Parked
 
+if TYPE_CHECKING:
+    from types_boto3_sqs.literals import QueueAttributeNameType
+
 LEASE_SECONDS = 120
 """For how long a listing hides what it reads; it shows everything again when it ends, unless it is killed."""
 
 ERROR_CODE = "ErrorCode"
 """The attribute by which SNS says why it could not deliver a message."""
 
-EMPTY_ANSWERS = 3
-"""SQS asks a sample of its servers; only several empty answers say that there is probably no more."""
+LISTING_SECONDS = 90
+"""How long a listing reads at most: what it read first must not show itself before it ends, or it never would."""
 
 
 def failure_attributes(failure: Failure, attempts: int, first: float, last: float) -> Attributes:
@@ -63,22 +67,28 @@ class SqsDeadLetters:
     def parked(self, service: str) -> Iterator[Parked]:
         """See DeadLetters. Hides what it reads while it reads, so that it ends; then shows it again."""
         url = self._queues.url(self._names.dead(service))
-        seen: dict[str, str] = {}
-        empty = 0
+        patience = self._patience(url)
+        end = time.monotonic() + LISTING_SECONDS
+        handles: list[str] = []
         try:
-            while empty < EMPTY_ANSWERS:
-                found = self._receive(url)
-                empty = 0 if found else empty + 1
+            while time.monotonic() < end and (found := self._receive(url, patience)):
                 for message in found:
-                    seen[message["MessageId"]] = message["ReceiptHandle"]
+                    handles.append(message["ReceiptHandle"])
                     yield self._parked(service, message)
         finally:
-            self._show_again(url, list(seen.values()))
+            self._show_again(url, handles)
 
-    def _receive(self, url: str) -> Sequence[Any]:
+    def _patience(self, url: str) -> int:
+        """Seconds to wait for an answer: with some, SQS asks all its servers; where it counts none, without."""
+        name: QueueAttributeNameType = "ApproximateNumberOfMessages"
+        answer = self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(answer["Attributes"][name] != "0")
+
+    def _receive(self, url: str, patience: int) -> Sequence[Any]:
         return self._clients.sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=BATCH_COUNT,
+            WaitTimeSeconds=patience,
             VisibilityTimeout=LEASE_SECONDS,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],

@@ -1,6 +1,6 @@
 """The store and the timers on DynamoDB: one conditional PutItem a message, one Query to load."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 from zlib import crc32
@@ -19,6 +19,8 @@ SHARDS = 8
 """DynamoDB writes about 1,000 items a second under one hash key; the tick reads this many."""
 
 BY_DUE = "by-due"
+
+Run = Callable[[Callable[[Timer], None], Iterable[Timer]], None]
 
 # `stream`, `version`, `type`, `to` and other names of ours are reserved words, so each goes by a placeholder.
 
@@ -100,14 +102,14 @@ class DynamoStore:
 class DynamoTimers:
     """Timers in a table of their own, spread over shards; a local index orders each shard by time."""
 
-    def __init__(self, clients: Clients, table: str) -> None:
+    def __init__(self, clients: Clients, table: str, run: Run) -> None:
         self._clients = clients
         self._table = table
+        self._run = run
 
     def set(self, timers: Sequence[Timer]) -> None:
         """See Timers."""
-        for timer in timers:
-            self._set(timer)
+        self._run(self._set, timers)
 
     def _set(self, timer: Timer) -> None:
         dynamodb, message = self._clients.dynamodb, timer.message
@@ -150,9 +152,11 @@ class DynamoTimers:
 
     def remove(self, timers: Sequence[Timer]) -> None:
         """See Timers."""
+        self._run(self._remove, timers)
+
+    def _remove(self, timer: Timer) -> None:
         with _asking(self._table):
-            for timer in timers:
-                self._clients.dynamodb.delete_item(TableName=self._table, Key=_key(timer.message.id))
+            self._clients.dynamodb.delete_item(TableName=self._table, Key=_key(timer.message.id))
 
     def all(self) -> Iterator[Timer]:
         """Every timer that is set, due or not; reads the whole table."""

@@ -10,12 +10,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.aws.batches import BATCH_COUNT, text
+from infra.aws.batches import BATCH_BYTES, BATCH_COUNT, text
 from infra.aws.clients import Clients
 from infra.aws.dead_letters import failure_attributes
 from infra.aws.names import Names
 from infra.aws.queues import LONGEST_DELAY, Letter, Queues
-from infra.aws.records import ATTEMPTS, FIRST, Receipt, arrived, packed
+from infra.aws.records import ATTEMPTS, FIRST, REASON, Receipt, arrived, packed
 from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
 from shared.kernel.ports import Clock, Delivery
 
@@ -91,7 +91,9 @@ class SqsChannels:
     def _letter(self, delivery: Delivery, failure: Failure) -> Letter:
         receipt: Receipt = delivery.receipt
         ours = failure_attributes(failure, delivery.attempts, receipt.first, self._clock.now())
-        return Letter(delivery.body.decode(), packed(receipt.attributes, ours))
+        letter = Letter(delivery.body.decode(), packed(receipt.attributes, ours))
+        # The message itself may be all that fits; then the reason must.
+        return letter if letter.size <= BATCH_BYTES else Letter(letter.body, {REASON: ours[REASON]})
 
     def _each_ten(
         self, service: str, deliveries: Sequence[Delivery], call: str, more: Callable[[Delivery], dict[str, Any]]

@@ -27,6 +27,9 @@ from shared.kernel.telemetry import Telemetry
 MAILS = Path(tempfile.gettempdir()) / "trefoil-mails"
 """Where mails go without TREFOIL_SMTP_URL: to a function's own disk, which ends with it. For trials."""
 
+JITTER = random.SystemRandom()
+"""Has no seed that SnapStart would hand to every instance."""
+
 T = TypeVar("T")
 
 
@@ -41,7 +44,7 @@ class Aws:
         self._pool = ThreadPoolExecutor(CONNECTIONS, "trefoil")
         self.queues = Queues(self.clients)
         self.store = DynamoStore(self.clients, names.commits)
-        self.timers = DynamoTimers(self.clients, names.timers)
+        self.timers = DynamoTimers(self.clients, names.timers, self.run)
         self.bus = SnsBus(self.clients, self.queues, names, self.topic, self.run)
         self.channels = SqsChannels(self.clients, self.queues, names, self.clock)
         dead_letters = SqsDeadLetters(self.clients, self.queues, names)
@@ -78,7 +81,7 @@ class Aws:
             bus=self.bus,
             timers=self.timers,
             clock=self.clock,
-            random=random.random,
+            random=JITTER.random,
             telemetry=telemetry,
             provider=_provider(service),
             run=self.run,

@@ -86,7 +86,7 @@ def limit_receives(shop, service, count):
 @pytest.mark.parametrize("shop", [Schedule(orders=(OrderPlan(),) * 5)], indirect=True, ids=["five-orders"])
 @pytest.mark.parametrize("killer", ["o1", "o3", "o5"])
 def test_what_kills_every_function_takes_none_of_its_batch_along(shop, killer, monkeypatch):
-    monkeypatch.setattr("infra.aws.wiring.random", shop.chance)
+    monkeypatch.setattr("infra.aws.wiring.JITTER", shop.chance)
     shop.open()
     shop.pump(services=["orders"]).drain(shop.chance)
     limit_receives(shop, "payments", CATALOG.service("payments").limits.deliveries)

@@ -105,6 +105,7 @@ USUAL: Mapping[str, Answer] = {
     "ChangeMessageVisibilityBatch": confirmed,
     "DeleteMessage": lambda _: {},
     "ReceiveMessage": lambda _: {},
+    "GetQueueAttributes": lambda params: {"Attributes": dict.fromkeys(params["AttributeNames"], "1")},
     "PutItem": lambda _: {},
     "DeleteItem": lambda _: {},
     "Query": lambda _: {"Items": []},

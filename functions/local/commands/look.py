@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from functions.local.console import DEFAULT_DATA, Data, Json, amount, clock_time, number, out, print_json, time_of_day
-from functions.local.deployment import HERE, On, deployment
+from functions.local.deployment import HERE, Cloud, On, deployment
 from functions.local.ledger import Ledger, take_stock
 from shared.catalog import CATALOG
 from shared.kernel.codec import read_own
@@ -23,22 +23,29 @@ from shared.kernel.stream import Folder, View
 from shared.kernel.trace import Fate, Node
 from shared.kernel.trace import trace as trace_flow
 
+_BooksToo = Annotated[
+    bool | None,
+    typer.Option("--books/--no-books", help="The books take reading everything, so a cloud gives them when asked."),
+]
 
-def status(cloud: On = HERE, data: Data = DEFAULT_DATA, json: Json = False) -> None:
+
+def status(cloud: On = HERE, data: Data = DEFAULT_DATA, books: _BooksToo = None, json: Json = False) -> None:
     """Every channel, and the books: placed = fulfilled + cancelled + open; captured = fulfilled + refunded + in flight.
 
     Example: trefoil status --json
     """
+    whole = cloud is Cloud.LOCAL if books is None else books
     with deployment(cloud, data) as system:
         depths = {name: system.operations.depth(name) for name in CATALOG.services}
-        ledger = take_stock(system)
-        timers = system.operations.timers()
+        ledger = take_stock(system) if whole else None
+        timers = system.operations.timers() if whole else None
     if json:
-        print_json({"channels": depths, "timers": timers, **ledger.as_json()})
+        print_json({"channels": depths} | ({"timers": timers, **ledger.as_json()} if ledger else {}))
         return
     out.print(_channels(depths))
-    out.print(_books(ledger))
-    out.print(f"{timers:,} timers are set")
+    if ledger:
+        out.print(_books(ledger))
+        out.print(f"{timers:,} timers are set")
 
 
 def _channels(depths: dict[str, Depth]) -> Table:

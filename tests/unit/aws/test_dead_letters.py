@@ -1,11 +1,14 @@
 """Listing dead letters, sending one again, dropping one."""
 
+import time
+
 import pytest
 
 from infra.aws.batches import text
 from infra.aws.records import deliveries
 from shared.kernel.errors import PublishFailed, TrefoilError
 from tests.support.aws_fakes import Refusal, failing, raising, texts
+from tests.support.kernel_fakes import FakeClock
 
 SERVICE = "orders"
 
@@ -32,7 +35,7 @@ def shows(fake):
 
 
 def test_a_listing_hides_what_it_reads_until_its_end_and_then_shows_it_again(fake, aws, shows):
-    shows([message(n) for n in range(10)], [], [message(10)])
+    shows([message(n) for n in range(10)], [message(10)])
 
     found = [letter.id for letter in aws.system.dead_letters.parked(SERVICE)]
 
@@ -56,10 +59,22 @@ def test_a_listing_that_is_left_early_shows_again_what_it_hid(fake, aws, shows):
     assert call.entries[0]["ReceiptHandle"] == "h1"
 
 
-def test_one_empty_answer_is_no_end(aws, shows):
-    shows([], [], [message(1)], [], [], [message(2)])
+def test_sqs_is_given_time_to_ask_all_its_servers_where_it_counts_any(fake, aws, shows):
+    shows([message(1)])
+    list(aws.system.dead_letters.parked(SERVICE))
 
-    assert [letter.id for letter in aws.system.dead_letters.parked(SERVICE)] == ["id1", "id2"]
+    fake.answers["GetQueueAttributes"] = lambda params: {"Attributes": dict.fromkeys(params["AttributeNames"], "0")}
+    list(aws.system.dead_letters.parked(SERVICE))
+
+    assert [call.params["WaitTimeSeconds"] for call in fake.called("ReceiveMessage")] == [1, 1, 0]
+
+
+def test_a_listing_ends_although_what_it_read_first_shows_itself_again(fake, aws, monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(time, "monotonic", clock.now)
+    fake.answers["ReceiveMessage"] = lambda _: clock.sleep(1) or {"Messages": [message(1)]}
+
+    assert len(list(aws.system.dead_letters.parked(SERVICE))) == 90
 
 
 def test_a_replay_goes_to_the_service_alone_and_is_then_dropped(fake, aws, shows):

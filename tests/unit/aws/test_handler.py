@@ -1,6 +1,7 @@
 """The entry points: what Lambda is answered, what a deadline does, and settings that are wrong."""
 
 import json
+from threading import Lock
 
 import pytest
 
@@ -184,6 +185,18 @@ def test_an_instance_with_a_wrong_setting_says_so_each_time(monkeypatch, afresh)
             entry.handler({"Records": []}, Invocation())
 
 
+@pytest.mark.parametrize(("url", "warned"), [(None, True), ("smtp://mail.example:587?starttls", False)])
+def test_a_function_whose_mails_would_be_lost_says_so(aws, monkeypatch, capsys, url, warned):
+    monkeypatch.delenv("TREFOIL_SMTP_URL", raising=False)
+    if url:
+        monkeypatch.setenv("TREFOIL_SMTP_URL", url)
+
+    Function("notifications", aws)
+    Function("payments", aws)
+
+    assert capsys.readouterr().out.count("set TREFOIL_SMTP_URL") == warned
+
+
 # -- the tick
 
 
@@ -195,6 +208,7 @@ class Timers:
             Timer(n, Outgoing(f"t{n}", "orders.payment-timed-out.v1", "o1", b"{}", "orders")) for n in range(count)
         ]
         self.clock, self.seconds = clock, seconds
+        self.lock = Lock()
         fake.answers["Query"] = self.query
         fake.answers["DeleteItem"] = self.delete
 
@@ -202,10 +216,11 @@ class Timers:
         if params["ExpressionAttributeValues"][":shard"] != {"S": "0"}:
             return {"Items": []}
         self.clock.time += self.seconds
-        return {"Items": [self.shown(each) for each in self.left[:100]]}
+        return {"Items": [self.shown(each) for each in self.left[: params["Limit"]]]}
 
     def delete(self, params):
-        self.left = [each for each in self.left if each.message.id != params["Key"]["id"]["S"]]
+        with self.lock:
+            self.left = [each for each in self.left if each.message.id != params["Key"]["id"]["S"]]
         return {}
 
     @staticmethod
@@ -289,7 +304,7 @@ def test_a_timer_for_a_service_that_is_no_longer_deployed_holds_up_no_other(fake
     missing = raising(Refusal("QueueDoesNotExist"))
     fake.answers["GetQueueUrl"] = lambda params: (missing if "withdrawn" in params["QueueName"] else there)(params)
 
-    with pytest.raises(PublishFailed, match="no queue 'trefoil-dev-withdrawn'"):
+    with pytest.raises(PublishFailed, match="1 that are due were not, such as 'gone' to 'withdrawn'"):
         entry.tick({}, Passing(clock, 55))
 
     assert [each.message.id for each in timers.left] == ["gone"]

@@ -1,8 +1,11 @@
+from collections.abc import Sequence
+
 import pytest
+from msgspec import structs
 
 from shared.kernel.errors import PublishFailed
 from shared.kernel.ports import Outgoing, Timer
-from shared.kernel.timers import tick
+from shared.kernel.timers import tick, tick_until
 from tests.support.kernel_fakes import NOW, Reminded, World, body, tally_service
 
 
@@ -109,3 +112,43 @@ def test_nothing_due_touches_nothing():
     world.broker.down = True
 
     assert tick(world.broker, world.broker, world.clock) == 0
+
+
+# -- until a time
+
+
+class Fussy:
+    """A bus that confirms nothing for some services, and fails when that is all it is given."""
+
+    def __init__(self, world: World, refused: str) -> None:
+        self.world = world
+        self.refused = refused
+
+    def publish(self, messages: Sequence[Outgoing]) -> set[str]:
+        taken = [each for each in messages if each.to != self.refused]
+        if not taken:
+            raise PublishFailed("there is no queue 'withdrawn'")
+        self.world.broker.publish(taken)
+        return {each.id for each in messages} - {each.id for each in taken}
+
+
+def withdrawn(number: int) -> Timer:
+    return structs.replace(timer(number, -1000), message=structs.replace(timer(number, 0).message, to="withdrawn"))
+
+
+def test_timers_that_can_not_be_published_hold_up_no_others_however_many_they_are():
+    world = world_with(*[withdrawn(number) for number in range(25)], *[timer(number, -1) for number in range(100, 115)])
+    bus = Fussy(world, "withdrawn")
+
+    with pytest.raises(PublishFailed, match="15 timers were published, 25 that are due were not"):
+        tick_until(world.clock.now() + 60, world.broker, bus, world.clock, limit=10)
+
+    assert [sent.id for sent in world.broker.published] == [f"t{number}" for number in range(100, 115)]
+    assert [each.message.to for each in world.timers()] == ["withdrawn"] * 25
+
+
+def test_a_tick_that_has_no_time_left_begins_nothing():
+    world = world_with(timer(1, -1))
+
+    assert tick_until(world.clock.now(), world.broker, world.broker, world.clock) == 0
+    assert world.broker.published == []
