@@ -168,6 +168,16 @@ def test_a_reason_s_text_is_in_characters_that_sqs_takes(fake, aws, said, kept):
     assert texts(entry)["trefoil-text"] == kept
 
 
+def test_a_message_that_leaves_no_room_keeps_at_least_its_reason(fake, aws):
+    body = b"x" * (256 * 1024 - 100)
+
+    aws.channels.carry_out(SERVICE, [(delivery(1, body=body, attributes=own(3)), DeadLetter(FAILURE))])
+
+    (entry,) = sent(fake)["trefoil-dev-orders-dead"]
+    assert entry["MessageBody"] == body.decode()
+    assert texts(entry) == {"trefoil-reason": FAILURE.reason}
+
+
 OUTCOMES = st.sampled_from([Defer(1, FAILURE), DeadLetter(FAILURE), Retry(1, FAILURE)])
 
 
