@@ -38,6 +38,9 @@ SOFTWARE_FOLDERS = (
 
 COMMANDS = ("plan", "apply", "destroy")
 
+PLACE = "module.bus.terraform_data.place"
+"""Where a state's resources lie."""
+
 PARALLELISM = 30
 """Most of a deployment is waiting, above all for queues to settle: thirty waits at a time halve it."""
 
@@ -148,10 +151,14 @@ def terraform(cloud: str, command: str, words: Sequence[str], environment: Mappi
     chosen = workspace(environment)
     _run([*at_stack, "init", "-input=false"], told, quiet=True)
     _run([*at_stack, "workspace", "select", "-or-create", chosen], told, quiet=True)
-    if command != "destroy":
-        package(told)
     # Named again, because another deployment may have chosen its own meanwhile.
-    _run([*at_stack, command, f"-parallelism={PARALLELISM}", *words], {**told, "TF_WORKSPACE": chosen})
+    there = {**told, "TF_WORKSPACE": chosen}
+    if command == "destroy":
+        # Terraform only warns of another place then: it would find nothing there, and forget what is left elsewhere.
+        _run([*at_stack, "plan", "-input=false", f"-target={PLACE}"], there, quiet=True)
+    else:
+        package(told)
+    _run([*at_stack, command, f"-parallelism={PARALLELISM}", *words], there)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False) -> None:

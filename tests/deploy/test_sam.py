@@ -240,7 +240,7 @@ def _when_done() -> Any:
     """The books when the mails of the fulfilled order and of the user were sent, and nothing waits or is handled."""
     end = time.monotonic() + PATIENCE
     while True:
-        books = trefoil("status", "--cloud", "aws", "--json").json
+        books = trefoil("status", "--cloud", "aws", "--books", "--json").json
         busy = any(channel["waiting"] or channel["leased"] for channel in books["channels"].values())
         if books["mails"] == 3 and not busy:
             return books

@@ -13,6 +13,7 @@ import pytest
 from infra.aws import names
 from tests.support.aws_kinds import KINDS
 from tests.support.aws_stacks import Said, by_sam, by_terraform
+from tests.support.sam_template import Expanded
 from tests.support.terraform import ROOT
 
 DIFFERENT_TAGS = {
@@ -26,6 +27,7 @@ ONLY_SAM = {
     "AWS::Lambda::Alias.FunctionVersion": "the newest; Terraform knows it after apply",
     "AWS::Lambda::Function.Code.S3Bucket": "SAM puts the zip there",
     "AWS::Lambda::Function.Code.S3Key": "as above",
+    "AWS::Lambda::Function.RecursiveLoop": "a resource of its own in Terraform; they are compared below",
     "AWS::Lambda::Function.LoggingConfig.LogGroup": "the one Lambda would take, said to have it made first",
     "AWS::Lambda::Version.FunctionName": "SAM makes versions by a resource of their own",
 }
@@ -38,6 +40,9 @@ ONLY_TERRAFORM = {
     "aws_lambda_function.filename": "the zip",
     "aws_lambda_function.publish": "SAM makes versions by a resource of their own",
     "aws_lambda_function.source_code_hash": "the zip",
+    "aws_lambda_function_recursion_config.function_name": "a property of the function in SAM; they are compared below",
+    "aws_lambda_function_recursion_config.recursive_loop": "as above",
+    "terraform_data.input": "the place that its state is of; CloudFormation keeps its stacks where they lie",
 }
 
 ON_CALL = "arn:aws:sns:eu-central-1:123456789012:on-call"
@@ -48,6 +53,8 @@ class Both(NamedTuple):
 
     sam: Said
     terraform: Said
+    loops: tuple[dict[str, str], dict[str, str]]
+    """What each says of loops, by the function's name."""
 
 
 DEPLOYMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -93,7 +100,19 @@ LONGEST = {"alarm": 255, "function": 64, "key's name": 256, "log": 512, "queue":
 def both(stack, request) -> Both:
     variables, parameters = DEPLOYMENTS[request.param]
     template = (ROOT / "template.yaml").read_text()
-    return Both(by_sam(template, **parameters), by_terraform(stack.plan(**variables)))
+    changes = stack.plan(**variables)
+    loops = (_loops_by_sam(template, **parameters), _loops_by_terraform(changes))
+    return Both(by_sam(template, **parameters), by_terraform(changes), loops)
+
+
+def _loops_by_sam(template: str, **parameters: Any) -> dict[str, str]:
+    resources = Expanded(template, **parameters).resources().values()
+    return {values["FunctionName"]: values["RecursiveLoop"] for _, values in resources if "RecursiveLoop" in values}
+
+
+def _loops_by_terraform(changes: list[Any]) -> dict[str, str]:
+    configs = [each["change"]["after"] for each in changes if each["type"] == "aws_lambda_function_recursion_config"]
+    return {config["function_name"]: config["recursive_loop"] for config in configs}
 
 
 def of(said: Said, kind: str) -> dict[str, dict[str, Any]]:
@@ -123,6 +142,13 @@ def test_both_say_the_same(both, kind):
     assert sam
     assert sam.keys() == terraform.keys()
     assert differences(sam, terraform) == []
+
+
+def test_both_say_the_same_of_loops(both):
+    sam, terraform = both.loops
+
+    assert sam
+    assert sam == terraform
 
 
 def test_neither_says_anything_else(both):

@@ -173,7 +173,7 @@ def _common(name):
     }
 
 
-def test_the_tick_may_send_to_those_who_set_timers_only(planned, services):
+def test_the_tick_may_send_to_every_service_for_it_may_have_set_timers_before(planned, services):
     table = ARN.format("dynamodb", f"table/{PREFIX}-timers")
 
     allowed = _allowed(planned["module.tick.aws_iam_role_policy.this"])
@@ -184,17 +184,39 @@ def test_the_tick_may_send_to_those_who_set_timers_only(planned, services):
         ("dynamodb:DeleteItem", table, "null"),
     } | {
         (f"sqs:{action}", ARN.format("sqs", f"{PREFIX}-{name}"), "null")
-        for name, told in services.items()
-        if told["timers"]
+        for name in services
         for action in ("SendMessage", "GetQueueUrl")
     }
 
 
-def test_each_service_has_its_four_alarms_and_the_tick_one(planned, services):
+def test_each_service_has_its_four_alarms_and_the_tick_two(planned, services):
     alarms = {values["alarm_name"] for address, values in planned.items() if "aws_cloudwatch_metric_alarm" in address}
 
     watched = ("dead-letters", "oldest", "errors", "throttles")
-    assert alarms == {f"{PREFIX}-{name}-{what}" for name in services for what in watched} | {f"{PREFIX}-tick-errors"}
+    assert alarms == {f"{PREFIX}-{name}-{what}" for name in services for what in watched} | {
+        f"{PREFIX}-tick-errors",
+        f"{PREFIX}-tick-silent",
+    }
+
+
+def test_lambda_takes_no_services_deferral_for_a_loop(planned, services):
+    configs = [values for address, values in planned.items() if "aws_lambda_function_recursion_config" in address]
+
+    allowed = {config["function_name"]: config["recursive_loop"] for config in configs}
+
+    assert allowed == {f"{PREFIX}-{name}": "Allow" for name in services}
+
+
+@pytest.mark.parametrize("variables", [{}, {"environment": {"TREFOIL_SMTP_URL": "smtp://ada:secret@mail.example"}}])
+def test_a_plan_shows_no_functions_environment(stack, variables):
+    hidden = [
+        change["change"]["after_sensitive"]["environment"][0]["variables"]
+        for change in stack.plan(**variables)
+        if change["type"] == "aws_lambda_function"
+    ]
+
+    assert hidden
+    assert set(hidden) == {True}
 
 
 def test_whatever_can_be_tagged_is_tagged(planned):

@@ -204,10 +204,19 @@ def test_an_emulator_gets_the_zip_that_brings_its_own_start(calls):
 def test_a_zip_is_built_only_where_one_is_wanted(calls, command, more):
     _, called = calls("aws", command, **more)
 
-    assert [line.split()[:2] for line in called] == [
-        ["terraform", "init"],
-        ["terraform", "workspace"],
-        ["terraform", command],
+    assert {line.split()[0] for line in called} == {"terraform"}
+    assert called[-1].split()[:2] == ["terraform", command]
+
+
+def test_a_state_of_another_place_is_noticed_before_it_is_destroyed(calls):
+    """Terraform itself only warns, finds nothing in this place, and forgets what lies in the other."""
+    _, called = calls("aws", "destroy", "-auto-approve")
+
+    assert called == [
+        "terraform init -input=false [ ]",
+        "terraform workspace select -or-create trefoil-dev [ ]",
+        "terraform plan -input=false -target=module.bus.terraform_data.place [trefoil-dev ]",
+        "terraform destroy -parallelism=30 -auto-approve [trefoil-dev ]",
     ]
 
 

@@ -148,6 +148,9 @@ def _function(ours: Mapping[str, Any], at: str) -> Json:
             "Timeout": ours["functionTimeoutSeconds"],
             "Role": given(f"{at}Role"),
             "LoggingConfig": {"LogGroup": ref(f"{at}LogGroup")},
+            # A deferral sends a copy to the function's own queue, which Lambda takes for a loop: it would stop the
+            # chain after about 16 calls. The receiver itself limits how often a message is passed on.
+            "RecursiveLoop": "Allow",
             "Environment": {"Variables": {"TREFOIL_SERVICE": name, "POWERTOOLS_SERVICE_NAME": name}},
             "Tags": {"Service": name},
             "Events": {"Channel": _channel(ours, at)},

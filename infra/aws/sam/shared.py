@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from infra.aws.sam.values import (
     CODE,
     Json,
+    alarm,
     allow,
     function_alarm,
     function_role,
@@ -21,6 +22,9 @@ from infra.aws.sam.values import (
 
 KEY_DELETION_DAYS = 30
 """The longest in which KMS lets its deletion be called off."""
+
+SILENT_SECONDS = 300
+"""Five ticks."""
 
 
 def shared_resources() -> Json:
@@ -41,9 +45,10 @@ def shared_resources() -> Json:
     }
 
 
-def tick_resources(timed: Iterable[str]) -> Json:
+def tick_resources(services: Iterable[str]) -> Json:
     """The function that every minute sends what is due to the services that set it."""
-    channels = [given(f"{logical(name)}Queue") for name in timed]
+    # Every service's: one that sets no timers today may have set some before, which are due yet.
+    channels = [given(f"{logical(name)}Queue") for name in services]
     statements = [
         *log_and_key("TickLogGroup"),
         allow(["dynamodb:Query"], [given("Timers"), sub("${Timers.Arn}/index/by-due")]),
@@ -69,12 +74,31 @@ def tick_resources(timed: Iterable[str]) -> Json:
         },
         "TickScheduleRole": _schedule_role(),
         "TickErrorsAlarm": function_alarm("tick", "Errors", "TickFunction"),
+        "TickSilentAlarm": _silent_alarm(),
     }
 
 
 def logical(service: str) -> str:
     """A service's name as the beginning of logical ids, which hold letters and digits only: `OrderStatus`."""
     return "".join(word.capitalize() for word in service.split("_"))
+
+
+def _silent_alarm() -> Json:
+    """A function that is not called reports no errors either."""
+    measured = {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Invocations",
+        "Dimensions": [{"Name": "FunctionName", "Value": ref("TickFunction")}],
+        "Statistic": "Sum",
+    }
+    made = alarm("tick-silent", f"The function was not called for {SILENT_SECONDS} s.", measured)
+    made["Properties"] |= {
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 1,
+        "Period": SILENT_SECONDS,
+        "TreatMissingData": "breaching",  # Lambda reports calls, not their absence
+    }
+    return made
 
 
 def _every_minute() -> Json:

@@ -70,7 +70,7 @@ def template(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resources(services: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    resources = {**shared_resources(), **tick_resources([name for name, ours in services.items() if ours["timers"]])}
+    resources = {**shared_resources(), **tick_resources(services)}
     for name, ours in services.items():
         added = service_resources(ours)
         if taken := added.keys() & resources.keys():

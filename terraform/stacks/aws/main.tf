@@ -19,9 +19,6 @@ locals {
     channel["x-trefoil"].service => channel["x-trefoil"] if channel["x-trefoil"].role == "service"
   }
 
-  # Who sets timers, and so hears from the tick.
-  timed = [for name, service in local.services : name if service.timers]
-
   provided = startswith(var.runtime, "provided")
   package  = coalesce(var.package, "${path.root}/../../../build/aws${local.provided ? "-provided" : ""}.zip")
 
@@ -130,6 +127,7 @@ module "tick" {
   environment        = merge(local.environment, { POWERTOOLS_SERVICE_NAME = "tick" })
   permissions        = local.tick_permissions
   alarms             = ["Errors"]
+  silent_seconds     = 300 # five ticks
   log_retention_days = var.log_retention_days
   alarm_actions      = var.alarm_actions
   tags               = local.tags

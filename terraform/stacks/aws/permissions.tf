@@ -41,8 +41,9 @@ locals {
       resources = [module.timers.timers_id]
     },
     {
+      # Every service's: one that sets no timers today may have set some before, which are due yet.
       actions   = ["sqs:SendMessage", "sqs:GetQueueUrl"]
-      resources = [for name in local.timed : module.channel[name].channel_id]
+      resources = [for name, _ in local.services : module.channel[name].channel_id]
     },
   ]
 }

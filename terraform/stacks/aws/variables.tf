@@ -82,9 +82,10 @@ variable "endpoint_url" {
 }
 
 variable "environment" {
-  description = "More environment variables of the functions, such as TREFOIL_SMTP_URL."
+  description = "More environment variables of the functions, such as TREFOIL_SMTP_URL. Give them as TF_VAR_environment, in each shell that deploys: an apply without them takes them away again. Plans don't show them; the state holds them."
   type        = map(string)
   default     = {}
+  sensitive   = true
 
   validation {
     condition = length(setintersection(keys(var.environment), [

@@ -51,6 +51,15 @@ resource "aws_lambda_alias" "live" {
   function_version = aws_lambda_function.this.version
 }
 
+# A deferral sends a copy to the function's own queue, which Lambda takes for a loop: it would stop the chain after about
+# 16 calls, and the message would be lost. The receiver itself limits how often a message is passed on.
+resource "aws_lambda_function_recursion_config" "this" {
+  count = length(var.channels) > 0 ? 1 : 0
+
+  function_name  = aws_lambda_function.this.function_name
+  recursive_loop = "Allow"
+}
+
 resource "aws_lambda_event_source_mapping" "this" {
   for_each = var.channels
 
@@ -67,8 +76,13 @@ resource "aws_lambda_event_source_mapping" "this" {
     maximum_concurrency = max(2, each.value.concurrency) # the least that Lambda takes
   }
 
-  # Lambda checks that the role may read the queue.
-  depends_on = [aws_iam_role_policy.this]
+  # Lambda checks that the role may read the queue, and a message may be deferred as soon as it is read.
+  depends_on = [aws_iam_role_policy.this, aws_lambda_function_recursion_config.this]
+
+  # `trefoil pause` turns it off: a deployment must not resume what an operator has paused.
+  lifecycle {
+    ignore_changes = [enabled]
+  }
 }
 
 resource "aws_cloudwatch_log_group" "this" {

@@ -62,9 +62,10 @@ variable "snap_start" {
 }
 
 variable "environment" {
-  description = "Environment variables of the function."
+  description = "Environment variables of the function. They may hold passwords: no plan shows them."
   type        = map(string)
   default     = {}
+  sensitive   = true
 }
 
 variable "permissions" {
@@ -92,6 +93,17 @@ variable "alarms" {
   description = "Metrics of the function that set off an alarm when they are above zero."
   type        = set(string)
   default     = ["Errors", "Throttles"]
+}
+
+variable "silent_seconds" {
+  description = "Seconds without a call after which an alarm goes off: a multiple of 60. Null for a function that may have nothing to do."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.silent_seconds == null ? true : var.silent_seconds >= 60 && var.silent_seconds % 60 == 0
+    error_message = "silent_seconds must be null or a multiple of 60: CloudWatch counts Lambda's calls by the minute."
+  }
 }
 
 variable "log_retention_days" {

@@ -54,8 +54,18 @@ run "a_function" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables == tomap({ TREFOIL_SERVICE = "rooms" })
+    condition     = nonsensitive(aws_lambda_function.this.environment[0].variables) == tomap({ TREFOIL_SERVICE = "rooms" })
     error_message = "The function gets the environment it is given."
+  }
+
+  assert {
+    condition     = issensitive(aws_lambda_function.this.environment[0].variables)
+    error_message = "No plan shows the environment: it may hold passwords."
+  }
+
+  assert {
+    condition     = [for config in aws_lambda_function_recursion_config.this : [config.function_name, config.recursive_loop]] == [["trefoil-dev-rooms", "Allow"]]
+    error_message = "Lambda does not take a deferral for a loop."
   }
 
   assert {
@@ -138,6 +148,11 @@ run "a_function" {
   }
 
   assert {
+    condition     = length(aws_cloudwatch_metric_alarm.silent) == 0
+    error_message = "A service that has nothing to do is no reason for an alarm."
+  }
+
+  assert {
     condition = toset([
       for resource in concat(
         [aws_lambda_function.this, aws_iam_role.this, aws_cloudwatch_log_group.this],
@@ -146,6 +161,77 @@ run "a_function" {
       ) : resource.tags.Stage
     ]) == toset(["dev"])
     error_message = "Everything is tagged."
+  }
+}
+
+run "a_function_that_must_be_called" {
+  command = plan
+
+  module {
+    source = "../../modules/aws/function"
+  }
+
+  variables {
+    channels       = {}
+    silent_seconds = 300
+    alarm_actions  = ["arn:aws:sns:eu-central-1:123456789012:on-call"]
+  }
+
+  assert {
+    condition = [
+      for alarm in aws_cloudwatch_metric_alarm.silent :
+      [alarm.alarm_name, alarm.metric_name, alarm.dimensions.FunctionName, alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.period, alarm.treat_missing_data]
+    ] == [["trefoil-dev-rooms-silent", "Invocations", "trefoil-dev-rooms", "Sum", "LessThanThreshold", 1, 300, "breaching"]]
+    error_message = "An alarm goes off when it is not called; no data means no calls."
+  }
+
+  assert {
+    condition = [for alarm in aws_cloudwatch_metric_alarm.silent : [alarm.alarm_actions, alarm.ok_actions, alarm.tags]] == [
+      [toset(var.alarm_actions), toset(var.alarm_actions), tomap(var.tags)]
+    ]
+    error_message = "It tells the given actions when it begins and when it ends, and is tagged."
+  }
+
+  assert {
+    condition     = length(aws_lambda_function_recursion_config.this) == 0
+    error_message = "Lambda's guard against loops is left to a function that reads no channel."
+  }
+}
+
+run "an_alarm_of_half_a_minute_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/aws/function"
+  }
+
+  variables {
+    silent_seconds = 90
+  }
+
+  expect_failures = [var.silent_seconds]
+}
+
+# An event source that `trefoil pause` has turned off, in the state of the next run.
+run "a_paused_channel" {
+  state_key = "paused"
+
+  module {
+    source = "./tests/paused"
+  }
+}
+
+run "a_deployment_does_not_resume_it" {
+  command   = plan
+  state_key = "paused"
+
+  module {
+    source = "../../modules/aws/function"
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.this["rooms"].enabled == false
+    error_message = "What an operator has paused stays paused."
   }
 }
 

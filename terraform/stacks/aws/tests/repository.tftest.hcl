@@ -18,7 +18,7 @@ run "the_services_of_this_repository" {
   }
 
   assert {
-    condition     = !contains(keys(local.environment), "AWS_ENDPOINT_URL")
+    condition     = !contains(keys(nonsensitive(local.environment)), "AWS_ENDPOINT_URL")
     error_message = "In the cloud no function is told where AWS is."
   }
 }

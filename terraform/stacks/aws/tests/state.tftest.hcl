@@ -53,6 +53,67 @@ run "the_bus_and_its_key" {
     condition     = output.bus_id == "arn:aws:sns:eu-central-1:123456789012:trefoil-dev-bus"
     error_message = "The bus is ${output.bus_id}."
   }
+
+  assert {
+    condition     = terraform_data.place.input == "123456789012/eu-central-1"
+    error_message = "The state will be of ${terraform_data.place.input}."
+  }
+}
+
+run "a_state_is_of_one_place" {
+  state_key = "placed"
+
+  module {
+    source = "./tests/placed"
+  }
+}
+
+run "there_it_may_be_changed" {
+  command   = plan
+  state_key = "placed"
+
+  module {
+    source = "../../modules/aws/bus"
+  }
+
+  variables {
+    tags = { Stage = "other" }
+  }
+
+  assert {
+    condition     = aws_sns_topic.this.tags.Stage == "other"
+    error_message = "The same place is let through."
+  }
+}
+
+run "another_region_is_refused" {
+  command   = plan
+  state_key = "placed"
+
+  module {
+    source = "../../modules/aws/bus"
+  }
+
+  variables {
+    account = { partition = "aws", region = "eu-west-1", id = "123456789012" }
+  }
+
+  expect_failures = [terraform_data.place]
+}
+
+run "another_account_is_refused" {
+  command   = plan
+  state_key = "placed"
+
+  module {
+    source = "../../modules/aws/bus"
+  }
+
+  variables {
+    account = { partition = "aws", region = "eu-central-1", id = "210987654321" }
+  }
+
+  expect_failures = [terraform_data.place]
 }
 
 run "the_store" {
