@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra.aws.clients import CONNECTIONS, Clients, Make, with_boto3, with_botocore
 from infra.aws.dead_letters import SqsDeadLetters
 from infra.aws.dynamodb import DynamoStore, DynamoTimers
@@ -116,8 +118,6 @@ def aws() -> Iterator[Aws]:
     Raises ConfigurationError naming the setting that is wrong.
     """
     opened = _of_environment(with_boto3)
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - after the check that it is there
-
     try:
         yield opened
     except (BotoCoreError, ClientError) as error:
