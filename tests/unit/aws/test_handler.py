@@ -186,7 +186,7 @@ def test_an_instance_with_a_wrong_setting_says_so_each_time(monkeypatch, afresh)
 
 
 @pytest.mark.parametrize(("url", "warned"), [(None, True), ("smtp://mail.example:587?starttls", False)])
-def test_a_function_whose_mails_would_be_lost_says_so(aws, monkeypatch, capsys, url, warned):
+def test_a_function_whose_mails_would_be_lost_says_so(aws, monkeypatch, caplog, url, warned):
     monkeypatch.delenv("TREFOIL_SMTP_URL", raising=False)
     if url:
         monkeypatch.setenv("TREFOIL_SMTP_URL", url)
@@ -194,7 +194,7 @@ def test_a_function_whose_mails_would_be_lost_says_so(aws, monkeypatch, capsys, 
     Function("notifications", aws)
     Function("payments", aws)
 
-    assert capsys.readouterr().out.count("set TREFOIL_SMTP_URL") == warned
+    assert caplog.text.count("set TREFOIL_SMTP_URL") == warned
 
 
 # -- the tick
