@@ -48,7 +48,7 @@ def _aws() -> Iterator[System]:
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise
-        raise ConfigurationError("--cloud aws takes boto3: pip install 'trefoil[aws]'") from error
+        raise ConfigurationError("--cloud aws takes boto3: `make aws`, or pip install 'trefoil[aws]'") from error
     with aws() as opened:
         yield opened.system
 

@@ -14,21 +14,10 @@ from xml.sax.saxutils import escape, unescape
 
 FIELDS = (
     *("ActionsEnabled", "AlarmActions", "AlarmDescription", "Dimensions", "EvaluateLowSampleCountPercentile"),
-    *(
-        "DatapointsToAlarm",
-        "ExtendedStatistic",
-        "InsufficientDataActions",
-        "Metrics",
-        "OKActions",
-        "Period",
-        "Statistic",
-    ),
+    *("ExtendedStatistic", "InsufficientDataActions", "Metrics", "OKActions", "Period", "Statistic"),
     *("AlarmConfigurationUpdatedTimestamp", "StateUpdatedTimestamp", "ThresholdMetricId", "TreatMissingData", "Unit"),
 )
-"""What MiniStack keeps of an alarm, and leaves out.
-
-Not DatapointsToAlarm: it keeps one that nobody set, which AWS would not return.
-"""
+"""What MiniStack keeps of an alarm, and leaves out."""
 
 _ALARM = re.compile(r"<member><AlarmName>([^<]*)</AlarmName>")
 _BEFORE_ALARM = re.compile(r"(?=<member><AlarmName>)")

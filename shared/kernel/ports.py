@@ -141,6 +141,11 @@ class Depth(Struct, frozen=True):
     dead: int | None
     paused: bool = False
 
+    @property
+    def held(self) -> int:
+        """How many are in the channel, waiting or leased; what a cloud does not tell counts as none."""
+        return (self.waiting or 0) + (self.leased or 0)
+
 
 class Operations(Protocol):
     """What an operator asks of channels."""

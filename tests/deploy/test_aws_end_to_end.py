@@ -68,7 +68,7 @@ class Shop:
         while quiet < 3:
             assert time.monotonic() < end, self.trefoil("status").out
             depths = [self.aws.system.operations.depth(name) for name in CATALOG.services]
-            quiet = 0 if any((depth.waiting or 0) + (depth.leased or 0) for depth in depths) else quiet + 1
+            quiet = 0 if any(depth.held for depth in depths) else quiet + 1
             time.sleep(0.5)
 
 

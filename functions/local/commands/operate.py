@@ -12,7 +12,7 @@ from shared.catalog import CATALOG
 from shared.kernel.audit import find_missing, repair
 from shared.kernel.emission import Emitter
 from shared.kernel.history import History
-from shared.kernel.ports import Outgoing, System
+from shared.kernel.ports import Outgoing
 
 _Service = Annotated[str, typer.Argument(help="The service's name.")]
 
@@ -81,7 +81,7 @@ def audit(
     """
     with deployment(cloud, data) as system:
         missing = list(find_missing(History(CATALOG, system.store), system))
-        under_way = 0 if cloud is Cloud.LOCAL else _waiting(system)
+        depths = [] if cloud is Cloud.LOCAL else [system.operations.depth(name) for name in CATALOG.services]
         repaired = repair(system, missing) if mend else 0
     if json:
         named = [{"service": m.service, "id": m.id, "type": m.type} for m in missing]
@@ -90,7 +90,7 @@ def audit(
         for each in missing:
             err.print(f"{each.type} {each.id} never arrived at {each.service}", style="red", markup=False)
         out.print(f"{len(missing):,} missing, {repaired:,} published again" if missing else "Nothing is missing.")
-        if under_way:
+        if under_way := sum(depth.held for depth in depths):
             err.print(
                 f"{under_way:,} messages wait, and no queue shows which: repeat it when they are handled",
                 style="yellow",
@@ -126,9 +126,3 @@ def topology(
             out.print(f"{path} written")
     if check and stale:
         raise typer.Exit(1)
-
-
-def _waiting(system: System) -> int:
-    """How many messages wait in all channels or are being handled."""
-    depths = [system.operations.depth(name) for name in CATALOG.services]
-    return sum((depth.waiting or 0) + (depth.leased or 0) for depth in depths)

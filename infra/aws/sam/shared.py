@@ -8,6 +8,7 @@ from infra.aws.sam.values import (
     alarm,
     allow,
     function_alarm,
+    function_metric,
     function_role,
     given,
     log_and_key,
@@ -85,20 +86,15 @@ def logical(service: str) -> str:
 
 def _silent_alarm() -> Json:
     """A function that is not called reports no errors either."""
-    measured = {
-        "Namespace": "AWS/Lambda",
-        "MetricName": "Invocations",
-        "Dimensions": [{"Name": "FunctionName", "Value": ref("TickFunction")}],
-        "Statistic": "Sum",
-    }
-    made = alarm("tick-silent", f"The function was not called for {SILENT_SECONDS} s.", measured)
-    made["Properties"] |= {
-        "ComparisonOperator": "LessThanThreshold",
-        "Threshold": 1,
-        "Period": SILENT_SECONDS,
-        "TreatMissingData": "breaching",  # Lambda reports calls, not their absence
-    }
-    return made
+    return alarm(
+        "tick-silent",
+        f"The function was not called for {SILENT_SECONDS} s.",
+        function_metric("Invocations", "TickFunction"),
+        above=1,
+        ComparisonOperator="LessThanThreshold",
+        Period=SILENT_SECONDS,
+        TreatMissingData="breaching",  # Lambda reports calls, not their absence
+    )
 
 
 def _every_minute() -> Json:

@@ -105,8 +105,10 @@ def log_group(function: str, service: str | None = None) -> Json:
     }
 
 
-def alarm(name: str, why: Json | str, metric: Json, above: Json | int = 0, service: str | None = None) -> Json:
-    """An alarm that goes off when a metric is above a threshold for a minute."""
+def alarm(
+    name: str, why: Json | str, metric: Json, above: Json | int = 0, service: str | None = None, **instead: Any
+) -> Json:
+    """An alarm that goes off when a metric is above a threshold for a minute; `instead` replaces what it says else."""
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
@@ -121,16 +123,22 @@ def alarm(name: str, why: Json | str, metric: Json, above: Json | int = 0, servi
             "AlarmActions": chosen("AlarmActions"),
             "OKActions": chosen("AlarmActions"),
             "Tags": tags(service),
+            **instead,
         },
+    }
+
+
+def function_metric(metric: str, function: str) -> Json:
+    """What Lambda counts of a function."""
+    return {
+        "Namespace": "AWS/Lambda",
+        "MetricName": metric,
+        "Dimensions": [{"Name": "FunctionName", "Value": ref(function)}],
+        "Statistic": "Sum",
     }
 
 
 def function_alarm(function: str, metric: str, resource: str, service: str | None = None) -> Json:
     """An alarm for what a function reports: `Errors` or `Throttles`."""
-    measured = {
-        "Namespace": "AWS/Lambda",
-        "MetricName": metric,
-        "Dimensions": [{"Name": "FunctionName", "Value": ref(resource)}],
-        "Statistic": "Sum",
-    }
-    return alarm(f"{function}-{metric.lower()}", f"The function reports {metric.lower()}.", measured, service=service)
+    measured, name = function_metric(metric, resource), metric.lower()
+    return alarm(f"{function}-{name}", f"The function reports {name}.", measured, service=service)
