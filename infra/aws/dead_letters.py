@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.attributes import ATTEMPTS, LAST, REASON, failure_in, of_failure
 from infra.aws.batches import BATCH_COUNT, Attributes, escaped, text
 from infra.aws.clients import Clients
 from infra.aws.names import Names
 from infra.aws.queues import Letter, Queues
-from infra.aws.records import (
-    ATTEMPTS,
-    ERROR,
-    FIRST,
-    HANDLER,
-    LAST,
-    REASON,
-    TEXT,
-    Receipt,
-    arrived,
-    number_in,
-    packed,
-)
+from infra.aws.records import Receipt, arrived, number_in, packed
 from shared.kernel.errors import PublishFailed, TrefoilError
 from shared.kernel.outcome import Failure, deliveries_exhausted
 from shared.kernel.ports import Parked
@@ -42,17 +31,9 @@ LISTING_SECONDS = 90
 
 
 def failure_attributes(failure: Failure, attempts: int, first: float, last: float) -> Attributes:
-    """Why and when, as attributes. SQS has no empty ones."""
-    values = {
-        REASON: failure.reason,
-        ERROR: failure.error,
-        TEXT: escaped(failure.text),
-        HANDLER: failure.handler,
-        ATTEMPTS: str(attempts),
-        FIRST: repr(first),
-        LAST: repr(last),
-    }
-    return {name: text(value) for name, value in values.items() if value}
+    """Why and when, as attributes."""
+    told = of_failure(failure, attempts, first, last)
+    return {name: text(escaped(value)) for name, value in told.items()}
 
 
 class SqsDeadLetters:
@@ -147,12 +128,9 @@ class SqsDeadLetters:
 
 def _failure(attributes: Attributes, attempts: int) -> Failure:
     """Ours, or SNS's where it could not deliver, or none, where a redrive policy moved what no function survived."""
-
-    def said(name: str) -> str:
-        return str(attributes.get(name, {}).get("StringValue", ""))
-
-    if said(REASON):
-        return Failure(said(REASON), said(ERROR), said(TEXT), said(HANDLER))
-    if said(ERROR_CODE):
-        return Failure("Undeliverable", said(ERROR_CODE), said("ErrorMessage"), "SNS")
+    said = {name: str(value.get("StringValue", "")) for name, value in attributes.items()}
+    if ours := failure_in(said):
+        return ours
+    if said.get(ERROR_CODE):
+        return Failure("Undeliverable", said[ERROR_CODE], said.get("ErrorMessage", ""), "SNS")
     return deliveries_exhausted(attempts)

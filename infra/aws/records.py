@@ -8,24 +8,15 @@ No record raises: what can't be read is for the receiver to dead-letter.
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from math import inf
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Struct
 
+from infra.attributes import ATTEMPTS, FIRST, OURS, REASON, number
 from infra.aws.batches import Attributes, text
 from shared.kernel.errors import ConfigurationError
 from shared.kernel.ports import Delivery
-
-ATTEMPTS = "trefoil-attempts"
-"""The tries that were used before a copy was sent, or before its message was given up."""
-FIRST, LAST = "trefoil-first", "trefoil-last"
-"""When the original was sent, and when it was given up; seconds since 1970."""
-REASON, ERROR, TEXT, HANDLER = "trefoil-reason", "trefoil-error", "trefoil-text", "trefoil-handler"
-"""Of a dead letter."""
-OURS = frozenset((ATTEMPTS, FIRST, LAST, REASON, ERROR, TEXT, HANDLER))
-"""Attributes that are about a message, and no part of it."""
 
 ORIGINAL = "trefoil-original"
 """The attribute that holds all others, as JSON, where they would be more than a message may have."""
@@ -164,11 +155,7 @@ def _bytes(binary: str) -> bytes:
 
 def number_in(attributes: Attributes, name: str, default: float) -> float:
     """An attribute as a number from zero; the default where there is none."""
-    try:
-        found = float(attributes[name]["StringValue"])
-    except (KeyError, ValueError):
-        return default
-    return found if 0 <= found < inf else default
+    return number(attributes.get(name, {}).get("StringValue"), default)
 
 
 def _time(sns: Mapping[str, Any]) -> float:

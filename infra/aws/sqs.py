@@ -10,12 +10,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.attributes import ATTEMPTS, FIRST, REASON
 from infra.aws.batches import BATCH_BYTES, BATCH_COUNT, text
 from infra.aws.clients import Clients
 from infra.aws.dead_letters import failure_attributes
 from infra.aws.names import Names
 from infra.aws.queues import LONGEST_DELAY, Letter, Queues
-from infra.aws.records import ATTEMPTS, FIRST, REASON, Receipt, arrived, packed
+from infra.aws.records import Receipt, arrived, packed
 from shared.kernel.outcome import DeadLetter, Defer, Failure, Outcome, Retry
 from shared.kernel.ports import Clock, Delivery
 

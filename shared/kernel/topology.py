@@ -12,6 +12,7 @@ from shared.kernel.catalog import Catalog
 from shared.kernel.errors import ConfigurationError
 from shared.kernel.message import Payload
 from shared.kernel.service import Service
+from shared.kernel.topology_filters import pubsub_filter
 from shared.kernel.topology_limits import extension
 from shared.kernel.topology_messages import components, everything, received, sent
 
@@ -24,7 +25,7 @@ BUS = "bus"
 def asyncapi(catalog: Catalog) -> dict[str, Any]:
     """Describe every channel, who sends and receives what on it, and each message.
 
-    Raises ConfigurationError for a limit that one of the clouds can't keep, or a service called like the bus.
+    Raises ConfigurationError for a limit or a filter that a cloud can't keep, or a service called like the bus.
     """
     if BUS in catalog.services:
         raise ConfigurationError(f"a service can't be called '{BUS}': the channel that all share has that name")
@@ -43,7 +44,7 @@ def asyncapi(catalog: Catalog) -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {
-            **{key: channel for service in services for key, channel in _channels(service).items()},
+            **{key: channel for service in services for key, channel in _channels(service, messages).items()},
             BUS: _channel(BUS, "The one topic that everything is published to.", messages, {"role": "bus"}),
         },
         "operations": {key: operation for service in services for key, operation in _operations(service).items()},
@@ -61,9 +62,9 @@ def dead_letter(service: str) -> str:
     return f"{service}-dead"
 
 
-def _channels(service: Service) -> dict[str, dict[str, Any]]:
+def _channels(service: Service, everything: Iterable[type[Payload]]) -> dict[str, dict[str, Any]]:
     name, dead, messages = service.name, dead_letter(service.name), received(service)
-    ours = {"role": "service", "service": name, **_routing(service), **extension(service)}
+    ours = {"role": "service", "service": name, **_routing(service, everything), **extension(service)}
     why = f"What {name} could not handle: the untouched message, with the reason beside it."
     return {
         name: _channel(name, f"What {name} handles.", messages, ours),
@@ -71,9 +72,11 @@ def _channels(service: Service) -> dict[str, dict[str, Any]]:
     }
 
 
-def _routing(service: Service) -> dict[str, Any]:
+def _routing(service: Service, everything: Iterable[type[Payload]]) -> dict[str, Any]:
+    types = _types(received(service))
     return {
-        "types": [str(payload.message_type) for payload in received(service)],
+        "types": types,
+        "pubsubFilter": pubsub_filter(service.name, types, _types(everything)),
         "deadLetter": dead_letter(service.name),
         # A timer comes back to the service that set it, so it is among what it emits and among what it handles.
         "timers": not service.emits.keys().isdisjoint(service.handles),
@@ -81,8 +84,12 @@ def _routing(service: Service) -> dict[str, Any]:
     }
 
 
+def _types(payloads: Iterable[type[Payload]]) -> list[str]:
+    return [str(payload.message_type) for payload in payloads]
+
+
 def _channel(address: str, summary: str, messages: Iterable[type[Payload]], ours: dict[str, Any]) -> dict[str, Any]:
-    types = [str(payload.message_type) for payload in messages]
+    types = _types(messages)
     return {
         "address": address,
         "summary": summary,
