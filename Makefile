@@ -19,7 +19,7 @@ UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-313 lint bench aws package deploy-aws destroy-aws deploy-sam destroy-sam tools emulators localstack topology lock clean
+.PHONY: help run test test-313 lint bench aws package deploy-aws destroy-aws deploy-gcp destroy-gcp deploy-sam destroy-sam tools emulators localstack topology lock clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,14 @@ destroy-aws: ## Remove from there what deploy-aws made
 	$(call environment,.venv)
 	@.venv/bin/python terraform/cli.py aws destroy $(ARGS)
 
+deploy-gcp: ## Deploy to Google Cloud by Terraform, to the project and region that the environment names
+	$(call environment,.venv)
+	@.venv/bin/python terraform/cli.py gcp apply $(ARGS)
+
+destroy-gcp: ## Remove from there what deploy-gcp made
+	$(call environment,.venv)
+	@.venv/bin/python terraform/cli.py gcp destroy $(ARGS)
+
 deploy-sam: $(SAM_SETTINGS) ## The same by SAM; PARAMETERS="MemoryMiB=1024" sets what template.yaml lets one set
 	$(call environment,.venv)
 	@.venv/bin/python -m functions.package aws --runtime $(SAM_RUNTIME) --out build/sam.zip \
@@ -66,9 +74,11 @@ destroy-sam: $(SAM_SETTINGS) ## Remove from there what deploy-sam made; ARGS=--n
 
 aws: .venv/aws.stamp ## Install what `trefoil --cloud aws` takes
 
+gcp: .venv/gcp.stamp ## Install what `trefoil --cloud gcp` takes
+
 tools: .venv-checkov/tool.stamp $(SAM_SETTINGS) localstack ## Install what some tests take and are skipped without
 
-emulators: .venv/emulators.stamp ## Install what `trefoil emulators up aws` starts; `make test` does so too
+emulators: .venv/emulators.stamp ## Install what `trefoil emulators up` starts; `make test` does so too
 
 localstack: ## Install what `trefoil emulators up localstack` starts, in its own environment with Python 3.13
 	@python="$$($(PYTHON) -m infra.emulators.interpreters 3.13 "$$PYTHON313")" && \
@@ -92,11 +102,13 @@ test-313: ## Run the unit tests under Python 3.13, in their own environment
 lock: .venv-lock/uv.stamp ## Pin the dependencies again; ARGS=--upgrade takes newer versions
 	@$(LOCK) pyproject.toml requirements/run.in --output-file requirements/run.txt
 	@$(LOCK) requirements/aws.in --output-file requirements/aws.txt
+	@$(LOCK) requirements/gcp.in --output-file requirements/gcp.txt
 	@$(LOCK) requirements/test.in --output-file requirements/test.txt
 	@$(LOCK) requirements/bench.in --output-file requirements/bench.txt
 	@$(LOCK) requirements/emulators.in --output-file requirements/emulators.txt
 	@$(LOCK) requirements/lambda.in --output-file requirements/lambda.txt
 	@$(LOCK) requirements/lambda-provided.in --output-file requirements/lambda-provided.txt
+	@$(LOCK) requirements/cloudrun.in --output-file requirements/cloudrun.txt
 	@$(LOCK_LOCALSTACK) requirements/localstack.in --output-file requirements/localstack.txt
 	@$(LOCK) requirements/checkov.in --output-file requirements/checkov.txt
 	@$(LOCK) requirements/sam.in --output-file requirements/sam.txt
@@ -114,7 +126,7 @@ LOCK_LOCALSTACK = .venv-lock/bin/uv pip compile --quiet --no-config --python-ver
 
 # A stamp is newer than its lock when the environment holds what the lock says. The locks agree with one another, so one
 # environment can hold several.
-.venv/run.stamp .venv/aws.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
+.venv/run.stamp .venv/aws.stamp .venv/gcp.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
 	$(call install,.venv,$*)
 
 .venv313/test.stamp: requirements/test.txt pyproject.toml

@@ -1,8 +1,9 @@
-"""Builds one cloud's zip from the tree and the locked wheels, bit for bit the same every time.
+"""Builds one cloud's zip from the tree and its locks, bit for bit the same every time.
 
 `python -m functions.package aws` needs the standard library, pip, and a Python of the target's version, which compiles
 the bytecode. Wheels are fetched once and kept in `.cache`; every build checks them against the lock. The compression
-is the running Python's, so two machines agree when their zlib does.
+is the running Python's, so two machines agree when their zlib does. `python -m functions.package gcp` takes no wheels:
+Cloud Build installs what the lock pins.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.imports import needed
+from functions.zips import Sizes, build_source, copy_needed, pack, put
 from infra.emulators.interpreters import find_python
 from shared.kernel.errors import ConfigurationError
 
@@ -58,10 +59,6 @@ for path in sys.stdin.read().splitlines():
     py_compile.compile(path, dfile=path, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
 
-_TIME = (1980, 1, 1, 0, 0, 0)
-_FILE, _PROGRAM = 0o100644, 0o100755
-_UNIX = 3
-
 
 @dataclass(frozen=True)
 class Build:
@@ -79,37 +76,21 @@ class Build:
         return self.root / "requirements" / ("lambda-provided.txt" if self.runtime == PROVIDED else "lambda.txt")
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How many bytes a zip takes, packed and unpacked, and what of it is biggest unpacked."""
-
-    zipped: int
-    parts: dict[str, int]
-
-    @property
-    def unpacked(self) -> int:
-        return sum(self.parts.values())
-
-
 def build(order: Build) -> Sizes:
     """Write the zip, whole or not at all; raises ConfigurationError when something that it takes is missing."""
     wheels = fetch(order)
-    order.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="trefoil-package-") as folder:
-        stage = Path(folder, "tree")
+        stage, draft = Path(folder, "tree"), Path(folder, "draft.zip")
         for wheel in wheels:
             _unpack(wheel, stage)
         _trim_endpoints(stage / "botocore" / "data" / "endpoints.json")
-        _copy_tree(order, stage)
+        copy_needed(order.root, (order.root / _ENTRIES).glob("*.py"), stage)
+        if order.runtime == PROVIDED:
+            _copy_bootstrap(order, stage)
         _compile(order.interpreter, stage)
-        draft = Path(folder, "draft.zip")
-        _pack(stage, draft)
-        sizes = _measure(draft)
+        sizes = pack(stage, draft, programs={"bootstrap"})
         _check(sizes)
-        # Beside the target first, so that the last step is a rename within one file system.
-        beside = order.out.with_name(f".{order.out.name}.new")
-        shutil.copyfile(draft, beside)
-        beside.replace(order.out)
+        put(draft, order.out)
     return sizes
 
 
@@ -182,14 +163,9 @@ def _trim_endpoints(path: Path) -> None:
     path.write_bytes(json.dumps(known, separators=(",", ":")).encode())
 
 
-def _copy_tree(order: Build, stage: Path) -> None:
-    for source in needed(order.root, (order.root / _ENTRIES).glob("*.py")):
-        target = stage / source.relative_to(order.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    if order.runtime == PROVIDED:
-        text = (order.root / "functions" / "aws" / "bootstrap").read_text()
-        (stage / "bootstrap").write_text(text.replace("python3.13", f"python{order.python}"), newline="\n")
+def _copy_bootstrap(order: Build, stage: Path) -> None:
+    text = (order.root / "functions" / "aws" / "bootstrap").read_text()
+    (stage / "bootstrap").write_text(text.replace("python3.13", f"python{order.python}"), newline="\n")
 
 
 def _compile(interpreter: Path, stage: Path) -> None:
@@ -206,25 +182,6 @@ def _compile(interpreter: Path, stage: Path) -> None:
         raise ConfigurationError(f"{interpreter} could not compile the zip's modules:\n{done.stderr.strip()}")
 
 
-def _pack(stage: Path, out: Path) -> None:
-    files = sorted((path.relative_to(stage).as_posix(), path) for path in stage.rglob("*") if path.is_file())
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, path in files:
-            entry = zipfile.ZipInfo(name, _TIME)
-            entry.create_system = _UNIX
-            entry.external_attr = (_PROGRAM if name == "bootstrap" else _FILE) << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
-
-
-def _measure(archive: Path) -> Sizes:
-    parts: dict[str, int] = {}
-    with zipfile.ZipFile(archive) as opened:
-        for entry in opened.infolist():
-            part = entry.filename.split("/", maxsplit=1)[0]
-            parts[part] = parts.get(part, 0) + entry.file_size
-    return Sizes(archive.stat().st_size, parts)
-
-
 def _check(sizes: Sizes) -> None:
     if sizes.zipped > ZIP_LIMIT or sizes.unpacked > UNPACKED_LIMIT:
         raise ConfigurationError(
@@ -237,15 +194,21 @@ def _mebibytes(count: int) -> str:
     return f"{count / 2**20:.1f} MiB"
 
 
-def _arguments(words: Sequence[str] | None) -> Build:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m functions.package", description="Build one cloud's zip.")
-    parser.add_argument("cloud", choices=["aws"])
-    parser.add_argument("--python", default="3.13", choices=PYTHONS, help="whose bytecode and wheels (%(default)s)")
+    clouds = parser.add_subparsers(dest="cloud", required=True)
+    aws = clouds.add_parser("aws", help="for Lambda: the tree and its wheels, compiled")
+    aws.add_argument("--python", default="3.13", choices=PYTHONS, help="whose bytecode and wheels (%(default)s)")
     runtimes = [*(f"python{version}" for version in PYTHONS), PROVIDED]
-    parser.add_argument("--runtime", choices=runtimes, help="Lambda's runtime (that of --python)")
-    parser.add_argument("--interpreter", default="", help="that Python, if it is not on the path and not pyenv's")
-    parser.add_argument("--out", type=Path, help="the zip (build/aws.zip, or build/aws-provided.zip)")
-    given = parser.parse_args(words)
+    aws.add_argument("--runtime", choices=runtimes, help="Lambda's runtime (that of --python)")
+    aws.add_argument("--interpreter", default="", help="that Python, if it is not on the path and not pyenv's")
+    aws.add_argument("--out", type=Path, help="the zip (build/aws.zip, or build/aws-provided.zip)")
+    gcp = clouds.add_parser("gcp", help="for Cloud Build: the tree, and the pins of what is to be installed")
+    gcp.add_argument("--out", type=Path, default=ROOT / "build" / "gcp.zip", help="the zip (build/gcp.zip)")
+    return parser
+
+
+def _order(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Build:
     runtime = given.runtime or f"python{given.python}"
     if runtime not in {f"python{given.python}", PROVIDED}:
         parser.error(f"--runtime {runtime} can't run what --python {given.python} compiles: leave one of them out")
@@ -256,15 +219,23 @@ def _arguments(words: Sequence[str] | None) -> Build:
     return Build(given.python, runtime, interpreter, out)
 
 
+def _built(words: Sequence[str] | None) -> tuple[Path, Sizes]:
+    parser = _parser()
+    given = parser.parse_args(words)
+    if given.cloud == "gcp":
+        return given.out, build_source(ROOT, given.out)
+    order = _order(parser, given)
+    return order.out, build(order)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Build what the command line asks for; a failure that Trefoil names is one sentence, never a traceback."""
     try:
-        order = _arguments(words)
-        sizes = build(order)
+        out, sizes = _built(words)
     except (ConfigurationError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, ConfigurationError) else 1
-    lines = [f"{order.out}: {_mebibytes(sizes.zipped)}, unpacked {_mebibytes(sizes.unpacked)}"]
+    lines = [f"{out}: {_mebibytes(sizes.zipped)}, unpacked {_mebibytes(sizes.unpacked)}"]
     biggest = sorted(sizes.parts.items(), key=lambda part: (-part[1], part[0]))
     lines += [f"  {_mebibytes(count):>9}  {name}" for name, count in biggest[:PARTS_SHOWN]]
     sys.stdout.write("\n".join(lines) + "\n")

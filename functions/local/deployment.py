@@ -17,6 +17,7 @@ class Cloud(StrEnum):
 
     LOCAL = "local"
     AWS = "aws"
+    GCP = "gcp"
 
 
 On = Annotated[
@@ -29,28 +30,51 @@ HERE = Cloud.LOCAL
 @contextmanager
 def deployment(cloud: Cloud, data: Path) -> Iterator[System]:
     """Open it; raises ConfigurationError naming what is missing."""
-    if cloud is Cloud.AWS:
-        with _aws() as system:
-            yield system
-        return
-    from infra.local.wiring import local  # noqa: PLC0415 - each cloud pays for its own imports only
+    if cloud is Cloud.LOCAL:
+        from infra.local.wiring import local  # noqa: PLC0415 - each cloud pays for its own imports only
 
-    with local(data) as opened:
-        yield opened.system
+        with local(data) as opened:
+            yield opened.system
+        return
+    with _ON_CLOUDS[cloud]() as system:
+        yield system
 
 
 @contextmanager
 def _aws() -> Iterator[System]:
-    try:
+    with _needing("aws", "boto3", "botocore"):
         import boto3  # noqa: F401, PLC0415 - botocore alone may be there
 
         from infra.aws.wiring import aws  # noqa: PLC0415 - see deployment
-    except ModuleNotFoundError as error:
-        if error.name not in ("boto3", "botocore"):
-            raise
-        raise ConfigurationError("--cloud aws takes boto3: `make aws`, or pip install 'trefoil[aws]'") from error
     with aws() as opened:
         yield opened.system
+
+
+@contextmanager
+def _gcp() -> Iterator[System]:
+    with _needing("gcp", "google-cloud-pubsub", "google", "grpc"):
+        import google.cloud.firestore  # noqa: PLC0415 - a part of Google's libraries may be there
+        import google.pubsub_v1  # noqa: F401, PLC0415 - see above
+
+        from infra.gcp.wiring import gcp  # noqa: PLC0415 - see deployment
+    with gcp() as opened:
+        yield opened.system
+
+
+_ON_CLOUDS = {Cloud.AWS: _aws, Cloud.GCP: _gcp}
+
+
+@contextmanager
+def _needing(cloud: str, package: str, *others: str) -> Iterator[None]:
+    """While a cloud's own modules are imported, say what to install when one of them is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in (package, *others):
+            raise
+        raise ConfigurationError(
+            f"--cloud {cloud} takes {package}: `make {cloud}`, or pip install 'trefoil[{cloud}]'"
+        ) from error
 
 
 def who_handles(cloud: Cloud) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from infra.batching import batches as cut
 from shared.kernel.backoff import Backoff
 
 BATCH_COUNT = 10
@@ -29,17 +30,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 def batches(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
     """Cut into what one call may carry; `size` is an item's bytes, attributes included."""
-    batch: list[T] = []
-    total = 0
-    for item in items:
-        bytes_ = size(item)
-        if batch and (len(batch) == BATCH_COUNT or total + bytes_ > BATCH_BYTES):
-            yield batch
-            batch, total = [], 0
-        batch.append(item)
-        total += bytes_
-    if batch:
-        yield batch
+    return cut(items, size, BATCH_COUNT, BATCH_BYTES)
 
 
 def send(entries: Mapping[int, T], call: Callable[[Mapping[int, T]], Any]) -> dict[int, str]:

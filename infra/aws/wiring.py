@@ -2,12 +2,9 @@
 
 import os
 import random
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,19 +17,15 @@ from infra.aws.queues import Queues
 from infra.aws.sns import SnsBus
 from infra.aws.sqs import SqsChannels
 from infra.clock import SystemClock
+from infra.pool import Pool
 from shared.kernel.errors import TrefoilError
 from shared.kernel.ports import System
 from shared.kernel.receiver import Receiver
 from shared.kernel.service import Service
 from shared.kernel.telemetry import Telemetry
 
-MAILS = Path(tempfile.gettempdir()) / "trefoil-mails"
-"""Where mails go without TREFOIL_SMTP_URL: to a function's own disk, which ends with it. For trials."""
-
 JITTER = random.SystemRandom()
 """Has no seed that SnapStart would hand to every instance."""
-
-T = TypeVar("T")
 
 
 class Aws:
@@ -43,7 +36,7 @@ class Aws:
         self.clients = clients
         self.clock = SystemClock()
         self._bus_arn = bus_arn
-        self._pool = ThreadPoolExecutor(CONNECTIONS, "trefoil")
+        self.run = Pool(CONNECTIONS).run
         self.queues = Queues(self.clients)
         self.store = DynamoStore(self.clients, names.commits)
         self.timers = DynamoTimers(self.clients, names.timers, self.run)
@@ -56,16 +49,6 @@ class Aws:
     def warm(self) -> None:
         """Make the clients that every message takes."""
         _ = self.clients.dynamodb, self.clients.sns
-
-    def run(self, step: Callable[[T], None], parts: Iterable[T]) -> None:
-        """Take a step over several parts at once, as many as there are connections."""
-        parts = list(parts)
-        if len(parts) < 2:  # noqa: PLR2004 - one part needs no threads
-            for part in parts:
-                step(part)
-            return
-        for _ in self._pool.map(step, parts):
-            pass
 
     def topic(self) -> str:
         """The topic's ARN: the one we were told, or the one under our own account."""
@@ -93,9 +76,9 @@ class Aws:
 def _provider(service: Service) -> Any:
     if service.provider is None:
         return None
-    from infra.providers.wiring import providers  # noqa: PLC0415 - most services need none of it
+    from infra.providers.wiring import of_function  # noqa: PLC0415 - most services need none of it
 
-    return providers(os.environ, MAILS)[service.name]
+    return of_function(service.name, os.environ)
 
 
 def _of_environment(make: Callable[[], Make]) -> Aws:

@@ -1,5 +1,6 @@
 """The providers that the environment names; the defaults need nothing outside this machine."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,19 @@ from infra.providers.simulated import SimulatedCarrier, SimulatedGateway
 from shared.kernel.errors import ConfigurationError
 from shared.notifications.model import Mailer
 
+MAILS = Path(tempfile.gettempdir()) / "trefoil-mails"
+"""Where a function's mails go without TREFOIL_SMTP_URL: to its own disk, and they end with it. For trials."""
+
 FIRST_WAIT = 0.02
 """Seconds; a worker sleeps through a retry's wait, so it is short: the channel's own backoff does the rest."""
+
+
+def of_function(service: str, settings: Mapping[str, str]) -> Any:
+    """The provider of a cloud's function for one service.
+
+    Raises ConfigurationError naming the setting that is wrong.
+    """
+    return providers(settings, MAILS)[service]
 
 
 def providers(settings: Mapping[str, str], mails: Path) -> dict[str, Any]:

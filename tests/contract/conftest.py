@@ -11,6 +11,7 @@ from shared.kernel.ports import Store
 from tests.conftest import DOES_NOT_APPLY
 from tests.support.adapters import ADAPTERS, Adapter, Capability, Deployed, deploy
 from tests.support.aws import at
+from tests.support.gcp import at_google
 from tests.support.kernel_fakes import FakeClock
 from tests.support.sqlite import Sqlite, opened
 
@@ -29,7 +30,10 @@ def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
         for capability in map(Capability, mark.args):
             if capability in adapter.cannot:
                 pytest.skip(f"{DOES_NOT_APPLY}{adapter.name} declares no '{capability}': {adapter.cannot[capability]}")
-    if adapter.emulator:
+    if adapter.emulator == "google":
+        with at_google(request.getfixturevalue("pubsub"), request.getfixturevalue("firestore")):
+            yield adapter
+    elif adapter.emulator:
         with at(request.getfixturevalue(adapter.emulator)):
             yield adapter
     else:

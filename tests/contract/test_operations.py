@@ -14,10 +14,12 @@ def desk(deployed):
     return deployed.system.operations
 
 
+@pytest.mark.needs("tells_depth")
 def test_an_empty_channel_has_no_depth(desk):
     assert desk.depth(STOCK) == Depth(waiting=0, leased=0, dead=0)
 
 
+@pytest.mark.needs("tells_depth")
 def test_depth_tells_waiting_leased_and_dead_apart(deployed, desk):
     deployed.publish(*messages(6))
     for delivery, outcome in zip(deployed.take(3), [DONE, DeadLetter(FAILURE), Retry(0.0, FAILURE)], strict=True):
@@ -28,6 +30,7 @@ def test_depth_tells_waiting_leased_and_dead_apart(deployed, desk):
     assert desk.depth(LEDGER) == Depth(waiting=6, leased=0, dead=0)
 
 
+@pytest.mark.needs("tells_depth")
 def test_a_message_whose_lease_ended_is_waiting_again(deployed, desk):
     deployed.publish(*messages(2))
     deployed.take()

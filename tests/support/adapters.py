@@ -22,6 +22,8 @@ from shared.kernel.outcome import Outcome
 from shared.kernel.ports import Clock, Delivery, Outgoing, Parked, System
 from tests.support.aws import opened, provision
 from tests.support.contract_catalog import CATALOG, STOCK
+from tests.support.gcp import opened as opened_at_google
+from tests.support.gcp import provision as provision_at_google
 from tests.support.kernel_fakes import FakeClock
 
 
@@ -50,6 +52,8 @@ class Capability(StrEnum):
     """A message that is to come again later counts as waiting."""
     PAUSES_LEASES = "pauses_leases"
     """A pause holds for whoever leases."""
+    TELLS_DEPTH = "tells_depth"
+    """`depth` counts messages."""
     SHOWS_WHAT_WAITS = "shows_what_waits"
     """`waiting` yields what is in the channel, not only timers."""
 
@@ -166,6 +170,13 @@ def _localstack(place: Path, clock: Clock) -> Iterator[System]:
     yield structs.replace(aws.system, store=MemoryStore(), timers=memory)
 
 
+@contextmanager
+def _gcp(place: Path, clock: Clock) -> Iterator[System]:
+    gcp = opened_at_google(place)
+    provision_at_google(gcp, CATALOG)
+    yield gcp.system
+
+
 MEMORY = Adapter(
     "memory",
     _memory,
@@ -209,7 +220,28 @@ LOCALSTACK = Adapter(
     emulator="localstack",
 )
 
-ADAPTERS = (MEMORY, SQLITE, AWS, LOCALSTACK)
+GCP = Adapter(
+    "gcp",
+    _gcp,
+    {
+        Capability.CONTROLS_TIME: "Pub/Sub goes by its own clock, in whole seconds",
+        Capability.KEEPS_ORDER: "a subscription keeps no order",
+        Capability.TELLS_LOST_LEASES: "Pub/Sub takes an old acknowledgement for a new one",
+        Capability.EXACT_LISTING_OF_DEAD_LETTERS: "reading a subscription is a sample",
+        Capability.REPLAYS_ONCE: "Pub/Sub does not say whether the letter was there; the receiver knows the message",
+        Capability.TELLS_RETRIES_FROM_LEASES: "Pub/Sub tells no depth",
+        Capability.PAUSES_LEASES: "a pause takes pushes away, not messages",
+        Capability.TELLS_DEPTH: "Pub/Sub tells counts to its monitoring only",
+        Capability.SHOWS_WHAT_WAITS: "Pub/Sub shows nobody what waits",
+    },
+    moment=1.0,
+    lag=1.0,
+    patience=0.3,
+    examples=10,
+    emulator="google",
+)
+
+ADAPTERS = (MEMORY, SQLITE, AWS, LOCALSTACK, GCP)
 
 
 def named(name: str) -> Adapter:

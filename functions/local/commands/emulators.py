@@ -13,25 +13,37 @@ from infra.emulators.wiring import supervisor
 
 app = typer.Typer(no_args_is_help=True, help="Start and stop the clouds' emulators on this machine.")
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="aws (MiniStack) or localstack.")]
-_AnyName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="aws or localstack; all, if it is left out.")]
+_NAMES = "aws (MiniStack), localstack, gcp (all three of: pubsub, firestore, cloudrun), or one of these three"
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help=f"{_NAMES}.")]
+_AnyName = Annotated[str | None, typer.Argument(metavar="[NAME]", help=f"{_NAMES}; all, if it is left out.")]
 _Port = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="Where it listens: 4566 for aws, 4567 for localstack.")
+    int | None,
+    typer.Option(
+        min=1,
+        max=65535,
+        help="Where it listens: 4566 for aws, 4567 for localstack, 8085 for pubsub, 8086 for firestore, 8087 for"
+        " cloudrun. The emulators of gcp take this port and the two after it.",
+    ),
 ]
 _AnyPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Only what listens there.")]
 
 
 @app.command("up")
 def up(name: _Name, port: _Port = None) -> None:
-    """Start an emulator, unless it runs already, and print the settings for a shell.
+    """Start an emulator, or all that make a cloud, unless they run already, and print the settings for a shell.
 
     Example: eval "$(trefoil emulators up aws)"
     """
-    running = supervisor().up(name, port)
-    typer.echo("\n".join(f"export {setting}={shlex.quote(value)}" for setting, value in running.exports.items()))
-    _say(f"{running.emulator.title} is ready at {running.place.endpoint}; its files are in {running.place.folder}")
-    _say(f'Clients find it after: eval "$(trefoil emulators up {name}{_option(running)})"')
-    for line in running.emulator.advice(running.place):
+    started = supervisor().up_all(name, port)
+    exports = {setting: value for each in started for setting, value in each.exports.items()}
+    for setting, value in exports.items():
+        typer.echo(f"export {setting}={shlex.quote(value)}")
+    for each in started:
+        _say(f"{each.emulator.title} is ready at {each.place.endpoint}; its files are in {each.place.folder}")
+    if exports:
+        _say(f'Clients find it after: eval "$(trefoil emulators up {name}{_option(started[0])})"')
+    for line in (line for each in started for line in each.emulator.advice(each.place)):
         err.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
