@@ -6,7 +6,6 @@ the platform's business: only identities with the role of an invoker reach it.
 """
 
 import os
-import sys
 from functools import cache
 from http import HTTPStatus
 from threading import Lock
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 Answer = tuple[str, int]
 
+STANDARD_OUTPUT = 1
+
 TICK_SECONDS = 55
 """A tick ends before the next one begins."""
 
@@ -46,7 +47,8 @@ class Function:
         definition = CATALOG.service(service)
         self.name = service
         self.gcp = gcp
-        self.telemetry = CloudLogging(sys.stdout.buffer)
+        # Not sys.stdout: with LOG_EXECUTION_ID, which Google sets, a request finds one there that takes no bytes.
+        self.telemetry = CloudLogging(os.fdopen(STANDARD_OUTPUT, "wb", closefd=False))
         if definition.provider is Mailer and not os.environ.get("TREFOIL_SMTP_URL"):
             self.telemetry.warn("mails stay in this instance's memory and are gone with it: set TREFOIL_SMTP_URL")
         self.receiver = gcp.receiver(definition, self.telemetry)

@@ -142,6 +142,11 @@ class Depth(Struct, frozen=True):
     paused: bool = False
 
     @property
+    def told(self) -> bool:
+        """Whether it is known how many are in the channel."""
+        return self.waiting is not None and self.leased is not None
+
+    @property
     def held(self) -> int:
         """How many are in the channel, waiting or leased; what a cloud does not tell counts as none."""
         return (self.waiting or 0) + (self.leased or 0)

@@ -118,5 +118,6 @@ class _Whereabouts:
         waiting = {key: "waiting" for body in bodies if (key := key_of(body))}
         dead = self._system.dead_letters.parked(service)
         self._known[service] = waiting | {key: "dead-lettered" for letter in dead if (key := key_of(letter.body))}
-        unseen = self._system.operations.depth(service).held > len(bodies)  # no queue on a cloud shows what waits
+        depth = self._system.operations.depth(service)
+        unseen = not depth.told or depth.held > len(bodies)  # no queue on a cloud shows what waits
         self._else[service] = "perhaps waiting" if unseen else "nowhere"

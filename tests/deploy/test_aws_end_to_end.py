@@ -8,13 +8,11 @@ What an emulator can't prove is in docs/aws.md.
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,18 +24,15 @@ from functions.local.ledger import take_stock
 from infra.aws.names import Names
 from infra.aws.wiring import Aws
 from shared.catalog import CATALOG
-from shared.kernel.codec import read_own
 from shared.kernel.ports import Outgoing, Timer
 from tests.local.driver import Finished, cloud_event, lines, reading, register, trefoil
 from tests.support.aws import at, clients_of
+from tests.support.end_to_end import PATIENCE, effects, eventually, holes, script, services_in
 from tests.support.readme import ON_AWS, commands
 from tests.support.tree import copy_tree
 
 ORDERS = 300
 SAMPLES = Path(__file__).parents[2] / "functions" / "local" / "samples" / "CDNOW_sample.txt"
-PATIENCE = 900
-"""Seconds for all orders to be handled: the emulator invokes one function after the other."""
-
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
 
 
@@ -93,15 +88,6 @@ done
 """
 
 
-def script(commands: Sequence[str]) -> str:
-    """The commands as bash reads them, each shown before what it says."""
-    lines = ["set -e -o pipefail"]
-    for command in commands:
-        lines += [f"echo {shlex.quote(f'$ {command}')}", HERE.get(command, command)]
-        lines += [UNTIL_QUIET] if command == LOOKED else []
-    return "\n".join(lines)
-
-
 @pytest.fixture(scope="module")
 def shop(ministack, tmp_path_factory) -> Iterator[Shop]:
     """Deployed as the README says."""
@@ -113,7 +99,7 @@ def shop(ministack, tmp_path_factory) -> Iterator[Shop]:
         # The environment holds the original, too.
         patch.setenv("PYTHONPATH", str(tree))
         shop = Shop(tree, Aws(Names(), clients_of(ministack.endpoint)))
-        said = shop.run("bash", "-c", script(SECTION[:DOWN]))
+        said = shop.run("bash", "-c", script(SECTION[:DOWN], HERE, {LOOKED: UNTIL_QUIET}))
         yield replace(shop, said=said)
 
 
@@ -161,26 +147,14 @@ def test_nothing_that_was_committed_is_missing(busy):
 
 
 def test_each_order_has_one_capture_one_dispatch_and_one_mail_of_each_kind(busy):
-    told = Counter()
-    for service in ("payments", "shipping", "notifications"):
-        for stream in busy.aws.store.streams(service):
-            for commit in busy.aws.store.read(stream):
-                told.update((stream, read_own(m.body).type, _cause(commit, m)) for m in commit.messages)
+    told = effects(busy.aws.store)
 
     assert len(told) > 3 * ORDERS
     assert set(told.values()) == {1}
 
 
-def _cause(commit, message):
-    """A mail is one of its kind by what caused it."""
-    return commit.handled[message.cause].type
-
-
 def test_every_history_is_without_a_hole(busy):
-    for service in CATALOG.services:
-        for stream in busy.aws.store.streams(service):
-            versions = [commit.version for commit in busy.aws.store.read(stream)]
-            assert versions == list(range(len(versions), 0, -1)), stream
+    assert holes(busy.aws.store) == []
 
 
 def test_an_order_is_read_back_as_one_tree(busy):
@@ -188,14 +162,7 @@ def test_an_order_is_read_back_as_one_tree(busy):
 
     assert [root["type"] for root in shown] == ["orders.place-order.v1"]
     assert "orders.order-fulfilled.v1" in json.dumps(shown)
-    assert {"orders", "payments", "shipping", "notifications"} <= set(_services(shown))
-
-
-def _services(nodes):
-    for node in nodes:
-        for fate in node["fates"]:
-            yield fate["service"]
-            yield from _services(fate["caused"])
+    assert {"orders", "payments", "shipping", "notifications"} <= set(services_in(shown))
 
 
 def test_a_timer_that_is_due_comes_back_to_its_service(busy):
@@ -230,9 +197,9 @@ def test_a_batch_with_poison_settles_each_message_on_its_own(busy):
     )
     busy.trefoil("resume", queue)
 
-    letters = _eventually(lambda: (found := _letters(busy, queue)) and len(found) == 3 and found)
+    letters = eventually(lambda: (found := _letters(busy, queue)) and len(found) == 3 and found)
     # The newer version stays: code to come may know it.
-    _eventually(lambda: busy.aws.system.operations.depth(queue).leased == 1)
+    eventually(lambda: busy.aws.system.operations.depth(queue).leased == 1)
 
     assert {letter["reason"]: letter["attempts"] for letter in letters} == {
         "MalformedMessage": 1,
@@ -246,14 +213,6 @@ def _letters(shop, service):
     return shop.trefoil("dead", "list", "--service", service, "--json").json
 
 
-def _eventually(happens):
-    end = time.monotonic() + 120
-    while not (found := happens()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(1)
-    return found
-
-
 def test_a_letter_that_is_replayed_twice_takes_effect_once(busy):
     """The cause was mended from outside: what is in the letter is what the service can read by now."""
     body = json.dumps(register("mended")).encode()
@@ -263,10 +222,10 @@ def test_a_letter_that_is_replayed_twice_takes_effect_once(busy):
             MessageBody=body.decode(),
             MessageAttributes={"trefoil-reason": {"DataType": "String", "StringValue": "PayloadMismatch"}},
         )
-        done = _eventually(lambda: _replayed(busy))
+        done = eventually(lambda: _replayed(busy))
         assert done.code == 0, done.err
 
-    _eventually(lambda: busy.trefoil("show", "users", "mended").code == 0)
+    eventually(lambda: busy.trefoil("show", "users", "mended").code == 0)
     time.sleep(3)
     assert len(list(busy.aws.store.read("users/mended"))) == 1
 
@@ -286,11 +245,11 @@ def test_a_paused_service_leaves_its_messages_in_the_queue(busy):
     busy.trefoil("resume", "sensors")
 
     assert held == 1
-    _eventually(lambda: busy.trefoil("show", "sensors", "attic").code == 0)
+    eventually(lambda: busy.trefoil("show", "sensors", "attic").code == 0)
 
 
 def test_destroy_leaves_nothing(shop):
-    shop.run("bash", "-c", script(SECTION[DOWN:]))
+    shop.run("bash", "-c", script(SECTION[DOWN:], HERE, {}))
 
     assert [arn for arn in _resources(shop.aws) if "trefoil-dev" in arn] == []
 

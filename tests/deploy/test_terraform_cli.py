@@ -1,12 +1,16 @@
 """terraform/cli.py: where providers come from, which state is used, what Terraform is told."""
 
 import json
+import re
 import shutil
 import subprocess
 
 import pytest
 
 from terraform import cli
+
+AWS, GCP = cli.CLOUDS["aws"], cli.CLOUDS["gcp"]
+PLACE = {"GOOGLE_CLOUD_PROJECT": "shop-412345", "GOOGLE_REGION": "europe-west3"}
 
 UNPACKED = f"hashicorp/aws/5.100.0/{cli._platform()}"
 PACKED = f"hashicorp/aws/terraform-provider-aws_5.100.0_{cli._platform()}.zip"
@@ -95,22 +99,46 @@ def test_terraform_reads_the_configuration(tmp_path, monkeypatch):
 
 
 def test_name_and_stage_are_trefoils_own():
-    assert cli.variables({}) == {"TF_VAR_name": "trefoil", "TF_VAR_stage": "dev"}
-    assert cli.variables({"TREFOIL_NAME": "shop", "TREFOIL_STAGE": "prod"}) == {
+    assert cli.variables(AWS, {}) == {"TF_VAR_name": "trefoil", "TF_VAR_stage": "dev"}
+    assert cli.variables(AWS, {"TREFOIL_NAME": "shop", "TREFOIL_STAGE": "prod"}) == {
         "TF_VAR_name": "shop",
         "TF_VAR_stage": "prod",
     }
 
 
+def test_project_and_region_are_googles_own_settings():
+    told = cli.variables(GCP, {**PLACE, "TF_VAR_region": "europe-west1", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+
+    assert told == {
+        "TF_VAR_name": "trefoil",
+        "TF_VAR_stage": "dev",
+        "TF_VAR_project": "shop-412345",
+        "TF_VAR_region": "europe-west1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ({}, "GOOGLE_CLOUD_PROJECT and GOOGLE_REGION"),
+        ({"GOOGLE_REGION": "europe-west3"}, "GOOGLE_CLOUD_PROJECT"),
+        ({"GOOGLE_CLOUD_PROJECT": "shop-412345", "GOOGLE_REGION": ""}, "GOOGLE_REGION"),
+    ],
+)
+def test_a_place_that_nothing_names_is_asked_for(settings, missing):
+    with pytest.raises(cli.UsageError, match=f"nothing says where to deploy: set {missing}$"):
+        cli.variables(GCP, settings)
+
+
 def test_an_emulators_functions_are_told_where_it_is():
-    told = cli.variables({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    told = cli.variables(AWS, {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
 
     assert told["TF_VAR_endpoint_url"] == "http://127.0.0.1:4566"
     assert told["TF_VAR_runtime"] == "provided.al2023"
 
 
 def test_another_runtime_on_the_emulator_is_the_users_choice():
-    told = cli.variables({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "TF_VAR_runtime": "python3.13"})
+    told = cli.variables(AWS, {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "TF_VAR_runtime": "python3.13"})
 
     assert told["TF_VAR_runtime"] == "python3.13"
 
@@ -124,13 +152,19 @@ def test_each_name_stage_and_emulator_has_a_state_of_its_own():
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:4567"},
     ]
 
-    assert [cli.workspace(each) for each in settings] == [
+    assert [cli.workspace(AWS, each) for each in settings] == [
         "trefoil-dev",
         "trefoil-prod",
         "shop-dev",
         "trefoil-dev-127.0.0.1-4566",
         "trefoil-dev-127.0.0.1-4567",
     ]
+
+
+def test_an_emulator_of_another_cloud_is_none_of_its_business():
+    settings = {"TREFOIL_STAGE": "prod", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+
+    assert cli.workspace(GCP, settings) == "trefoil-prod"
 
 
 @pytest.mark.parametrize("words", [["-var", "stage=prod"], ["-var=name=shop"], ["--var=stage=prod"]])
@@ -150,7 +184,9 @@ def calls(tmp_path, monkeypatch):
     program = tmp_path / "bin" / "terraform"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\necho "${{0##*/}} $* [$TF_WORKSPACE $TF_VAR_runtime]" >> {notes}\necho said\nexit ${{FAILS:-0}}\n'
+        f"#!/bin/sh\n"
+        f'echo "${{0##*/}} $* [$TF_WORKSPACE $TF_VAR_runtime$TF_VAR_draining]" >> {notes}\n'
+        'echo "${SAYS:-said}"\nexit ${FAILS:-0}\n'
     )
     program.chmod(0o755)
     shutil.copy(program, program.with_name("python"))
@@ -165,7 +201,7 @@ def calls(tmp_path, monkeypatch):
     def run(*words, **more):
         notes.write_text("")
         code = cli.main(words, environment | more)
-        return code, [line.replace(f"-chdir={cli.STACKS / 'aws'} ", "") for line in notes.read_text().splitlines()]
+        return code, [re.sub(rf"-chdir={cli.STACKS}/\w+ ", "", line) for line in notes.read_text().splitlines()]
 
     return run
 
@@ -220,6 +256,50 @@ def test_a_state_of_another_place_is_noticed_before_it_is_destroyed(calls):
     ]
 
 
+def test_a_deployment_to_google_cloud_begins_as_one_to_aws(calls):
+    code, called = calls("gcp", "apply", "-auto-approve", **PLACE, PYTHON313="python3.13", SAYS="{}")
+
+    assert code == 0
+    assert called == [
+        "terraform init -input=false [ ]",
+        "terraform workspace select -or-create trefoil-dev [ ]",
+        "python -m functions.package gcp [ ]",
+        "terraform output -json [trefoil-dev ]",
+        "terraform apply -parallelism=30 -auto-approve [trefoil-dev ]",
+    ]
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_filters_of_the_last_deployment_are_drained(calls, command):
+    outputs = '{"filters": {"value": {"users": {"60ab8486": "attributes.to=1"}}}, "tick_id": {"value": "tick"}}'
+
+    _, called = calls("gcp", command, "-var", "draining={}", **PLACE, SAYS=outputs)
+
+    draining = '{"users": {"60ab8486": "attributes.to=1"}}'
+    assert called[-1] == f"terraform {command} -parallelism=30 -var draining={{}} [trefoil-dev {draining}]"
+
+
+def test_what_the_user_has_drained_is_the_users_choice(calls):
+    _, called = calls("gcp", "apply", **PLACE, TF_VAR_draining="{}")
+
+    assert called[-2:] == [
+        "python -m functions.package gcp [ {}]",
+        "terraform apply -parallelism=30 [trefoil-dev {}]",
+    ]
+
+
+def test_nothing_is_drained_where_all_is_destroyed(calls):
+    _, called = calls("gcp", "destroy", **PLACE)
+
+    assert [line.split()[1] for line in called] == ["init", "workspace", "plan", "destroy"]
+
+
+@pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
+def test_before_a_first_deployment_nothing_is_drained(tmp_path):
+    """Terraform itself, in a folder without a state."""
+    assert cli.carried(GCP, [shutil.which("terraform"), f"-chdir={tmp_path}"], {}) == {}
+
+
 def test_a_failure_ends_it_and_is_shown(calls, capsys):
     with pytest.raises(SystemExit) as ended:
         calls("aws", "apply", FAILS="3")
@@ -232,13 +312,14 @@ def test_bad_input_is_one_sentence(calls, capsys):
     assert calls("aws", "apply", "-var", "stage=prod") == (2, [])
     assert calls("aws", "apply", TF_MIRROR="/none") == (2, [])
     assert calls("aws", "apply", PATH="/none") == (2, [])
+    assert calls("gcp", "apply") == (2, [])
 
     said = capsys.readouterr().err.splitlines()
-    assert [line.startswith("error: ") for line in said] == [True, True, True]
+    assert [line.startswith("error: ") for line in said] == [True, True, True, True]
 
 
 @pytest.mark.parametrize("words", [(), ("aws",), ("aws", "import"), ("mars", "apply")])
 def test_anything_else_is_answered_with_the_usage(calls, capsys, words):
     assert calls(*words) == (2, [])
 
-    assert capsys.readouterr().err.startswith("usage: terraform/cli.py {aws")
+    assert capsys.readouterr().err.startswith("usage: terraform/cli.py {aws,gcp} {plan,apply,destroy}")

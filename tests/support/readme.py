@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
-ON_AWS = "On AWS"
+ON_CLOUDS = ON_AWS, ON_GOOGLE = "On AWS", "On Google Cloud"
 
 
 def commands() -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """`trefoil pause`, `resume`, `replay`, `audit` and `topology`."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from shared.catalog import CATALOG
 from shared.kernel.audit import find_missing, repair
 from shared.kernel.emission import Emitter
 from shared.kernel.history import History
-from shared.kernel.ports import Outgoing
+from shared.kernel.ports import Depth, Outgoing
 
 _Service = Annotated[str, typer.Argument(help="The service's name.")]
 
@@ -90,13 +91,19 @@ def audit(
         for each in missing:
             err.print(f"{each.type} {each.id} never arrived at {each.service}", style="red", markup=False)
         out.print(f"{len(missing):,} missing, {repaired:,} published again" if missing else "Nothing is missing.")
-        if under_way := sum(depth.held for depth in depths):
-            err.print(
-                f"{under_way:,} messages wait, and no queue shows which: repeat it when they are handled",
-                style="yellow",
-            )
+        if doubt := _doubt(depths):
+            err.print(doubt, style="yellow")
     if len(missing) > repaired:
         raise typer.Exit(1)
+
+
+def _doubt(depths: Sequence[Depth]) -> str:
+    """Why the audit of a cloud may be wrong just now."""
+    if not all(depth.told for depth in depths):
+        return "this cloud does not tell what waits: whatever is missing may be under way, so repeat it after a while"
+    if under_way := sum(depth.held for depth in depths):
+        return f"{under_way:,} messages wait, and no queue shows which: repeat it when they are handled"
+    return ""
 
 
 def topology(
