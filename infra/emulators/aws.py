@@ -27,7 +27,7 @@ class MiniStack:
     port: int = 4566
     seconds: float = 60
 
-    def command(self) -> list[str]:
+    def command(self, _place: Place) -> list[str]:
         """Our launcher, in this environment."""
         if not find_spec("ministack"):
             raise ConfigurationError("MiniStack is not installed: run `make emulators`")
@@ -82,7 +82,7 @@ class LocalStack:
     port: int = 4567
     seconds: float = 120
 
-    def command(self) -> list[str]:
+    def command(self, _place: Place) -> list[str]:
         """The same program that its container starts."""
         if not self.python.exists():
             raise ConfigurationError("LocalStack is not installed: run `make localstack`")

@@ -41,8 +41,8 @@ class Emulator(Protocol):
     def seconds(self) -> float:
         """How long it may take to get ready, on a slow machine."""
 
-    def command(self) -> list[str]:
-        """How to start it; raises ConfigurationError naming the remedy when it is not installed."""
+    def command(self, place: Place) -> list[str]:
+        """How to start it there; raises ConfigurationError naming the remedy when it is not installed."""
 
     def environment(self, place: Place, around: Mapping[str, str]) -> dict[str, str]:
         """The whole environment to start it in, made of the one around it."""

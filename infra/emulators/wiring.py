@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 from infra.emulators.aws import LocalStack, MiniStack
+from infra.emulators.cloudrun.emulator import CloudRun
 from infra.emulators.emulator import Emulator
+from infra.emulators.google import Firestore, PubSub, Software
 from infra.emulators.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
+
+GROUPS = {"gcp": ("pubsub", "firestore", "cloudrun")}
+"""Emulators that make a cloud together, in the order in which they stand on one another."""
 
 
 def supervisor(folder: Path | None = None) -> Supervisor:
@@ -18,6 +23,14 @@ def supervisor(folder: Path | None = None) -> Supervisor:
     emulators: tuple[Emulator, ...] = (
         MiniStack(os.environ.get("PYTHON313", "")),
         LocalStack(ROOT / ".venv-localstack" / "bin" / "python"),
+        *google(),
+        CloudRun(ROOT / "functions" / "gcp" / "main.py", ROOT, ROOT / "shared" / "asyncapi.json"),
     )
     place = folder or Path(os.environ.get("TREFOIL_EMULATORS") or ROOT / ".cache" / "emulators")
-    return Supervisor(place, {each.name: each for each in emulators}, os.environ)
+    return Supervisor(place, {each.name: each for each in emulators}, os.environ, GROUPS)
+
+
+def google() -> tuple[PubSub, Firestore]:
+    """Google's own emulators, of the SDK that the environment names or that is on the path."""
+    software = Software(os.environ.get("CLOUDSDK_ROOT_DIR", ""), os.environ.get("JAVA_HOME", ""))
+    return PubSub(software), Firestore(software)

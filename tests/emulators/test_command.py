@@ -11,10 +11,12 @@ import pytest
 
 from infra.emulators import process
 from infra.emulators.supervisor import free_port
-from infra.emulators.wiring import supervisor
+from infra.emulators.wiring import google, supervisor
 from tests.local.driver import trefoil
+from tests.support.gcp_emulators import CLOUD_RUN, missing
+from tests.support.stand_ins import three_free_ports
 
-pytestmark = pytest.mark.requires(find_spec("ministack"), install="MiniStack: make emulators")
+ministack = pytest.mark.requires(find_spec("ministack"), install="MiniStack: make emulators")
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +26,7 @@ def folder(tmp_path, monkeypatch):
     supervisor().down()
 
 
+@ministack
 def test_a_shell_can_take_the_settings_over(folder):
     port = free_port()
     program = f"{shlex.quote(sys.executable)} -m functions.local emulators"
@@ -39,6 +42,7 @@ def test_a_shell_can_take_the_settings_over(folder):
     assert f"MiniStack is ready at http://127.0.0.1:{port}; its files are in {folder}/aws-{port}" in done.stderr
 
 
+@ministack
 def test_it_goes_up_is_seen_and_goes_down():
     port = free_port()
 
@@ -57,6 +61,7 @@ def test_it_goes_up_is_seen_and_goes_down():
     assert after.out == "No emulator was started.\n"
 
 
+@ministack
 def test_one_that_died_is_called_dead():
     trefoil("emulators", "up", "aws", "--port", str(free_port()))
     (it,) = trefoil("emulators", "status", "--json").json
@@ -74,10 +79,50 @@ def test_a_failure_prints_nothing_that_a_shell_would_run():
     refused = trefoil("emulators", "up", "azure")
 
     assert (refused.code, refused.out) == (2, "")
-    assert "error: there is no emulator 'azure'; there are: aws, localstack" in refused.err
+    assert (
+        "error: there is no emulator 'azure'; there are: aws, localstack, pubsub, firestore, cloudrun, gcp"
+        in refused.err
+    )
 
 
 def test_down_with_nothing_up_is_no_error():
     down = trefoil("emulators", "down")
 
     assert (down.code, down.err) == (0, "Nothing was running.\n")
+
+
+def test_a_cloud_of_several_goes_up_and_down_as_one(folder, requires):
+    lacks = [missing(each, folder) for each in (*google(), CLOUD_RUN)]
+    requires(not any(lacks), f"Google's emulators: {' '.join(lacks)}")
+    port = three_free_ports()
+
+    up = trefoil("emulators", "up", "gcp", "--port", str(port))
+    seen = trefoil("emulators", "status", "--json")
+    down = trefoil("emulators", "down", "gcp", "--port", str(port))
+
+    assert (up.code, up.out.splitlines()) == (
+        0,
+        [
+            f"export PUBSUB_EMULATOR_HOST=127.0.0.1:{port}",
+            "export GOOGLE_CLOUD_PROJECT=trefoil-local",
+            f"export FIRESTORE_EMULATOR_HOST=127.0.0.1:{port + 1}",
+        ],
+    )
+    assert f'Clients find it after: eval "$(trefoil emulators up gcp --port {port})"' in up.err
+    assert {each["name"]: each["state"] for each in seen.json} == dict.fromkeys(
+        ("pubsub", "firestore", "cloudrun"), "running"
+    )
+    assert down.err.splitlines() == [
+        f"The stand-in for Cloud Run on port {port + 2} is stopped",
+        f"Google's Firestore emulator on port {port + 1} is stopped",
+        f"Google's Pub/Sub emulator on port {port} is stopped",
+    ]
+
+
+def test_the_stand_in_for_cloud_run_alone_says_what_it_stands_on(monkeypatch):
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+
+    refused = trefoil("emulators", "up", "cloudrun", "--port", str(free_port()))
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "needs PUBSUB_EMULATOR_HOST: start it with the emulators that it stands on" in refused.err

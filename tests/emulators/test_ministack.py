@@ -228,6 +228,6 @@ def test_what_is_not_installed_is_named_with_the_target_that_installs_it(monkeyp
     monkeypatch.setattr("infra.emulators.aws.find_spec", lambda name: None)
 
     with pytest.raises(ConfigurationError, match="MiniStack is not installed: run `make emulators`"):
-        MiniStack().command()
+        MiniStack().command(Place(1234, tmp_path))
     with pytest.raises(ConfigurationError, match="LocalStack is not installed: run `make localstack`"):
-        LocalStack(tmp_path / "python").command()
+        LocalStack(tmp_path / "python").command(Place(1234, tmp_path))

@@ -17,49 +17,7 @@ from infra.emulators import process
 from infra.emulators.emulator import answers
 from infra.emulators.supervisor import Supervisor, free_port
 from shared.kernel.errors import ConfigurationError
-
-SERVER = """
-import http.server, pathlib, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-pathlib.Path("child").write_text(str(child.pid))
-print("a stand-in on port", sys.argv[1], flush=True)
-http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
-"""
-
-DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """A server with a process of its own, as MiniStack has functions."""
-
-    name: str = "stand-in"
-    title: str = "The stand-in"
-    port: int = 0
-    seconds: float = 20
-    code: str = SERVER
-    page: str = "/log"
-
-    def command(self) -> list[str]:
-        return [sys.executable, "-c", self.code]
-
-    def environment(self, place, around):
-        return {"PATH": around["PATH"], "PORT": str(place.port)}
-
-    def ready(self, place) -> bool:
-        return answers(place, self.page)
-
-    def exports(self, place) -> dict[str, str]:
-        return {"STAND_IN_URL": place.endpoint}
-
-    def advice(self, place) -> list[str]:
-        return []
-
-
-def stand_in(**changes) -> StandIn:
-    """The port is known only when it starts, so the server takes it from its environment."""
-    code = changes.pop("code", SERVER).replace("sys.argv[1]", "__import__('os').environ['PORT']")
-    return StandIn(port=free_port(), code=code, **changes)
+from tests.support.stand_ins import DEAF, SERVER, StandIn, gone, stand_in
 
 
 @pytest.fixture
@@ -73,20 +31,8 @@ def supervisor(folder: Path, emulator: StandIn) -> Supervisor:
     return Supervisor(folder, {emulator.name: emulator}, os.environ)
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not yet collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def child_of(folder: Path) -> int:
     return int((folder / "child").read_text())
-
-
-def gone(*pids: int) -> bool:
-    return process.wait(lambda: not any(is_running(pid) for pid in pids), 5)
 
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="does not apply: processes are read from /proc")
@@ -116,9 +62,9 @@ def test_up_again_leaves_the_emulator_as_it_is(folder):
 def test_up_by_several_at_once_starts_one(folder):
     @dataclass(frozen=True)
     class Slow(StandIn):
-        def command(self) -> list[str]:
+        def command(self, place) -> list[str]:
             time.sleep(0.2)
-            return super().command()
+            return super().command(place)
 
     made, pids = stand_in(), []
     emulator = Slow(port=made.port, code=made.code)
