@@ -2,8 +2,8 @@
 """Runs Terraform on one cloud's stack: `python terraform/cli.py aws apply`; further arguments go to Terraform.
 
 It needs the standard library only. What it adds to plain Terraform: where providers come from, a state for each name,
-stage and emulator, the zip, and the variables that follow from Trefoil's own settings. `make deploy-aws` and
-`make destroy-aws` call it.
+stage and emulator, the zip, and the variables that follow from Trefoil's own settings. `make deploy-aws`, `make
+deploy-gcp` and their `destroy-…` call it.
 """
 
 import json
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -43,6 +44,35 @@ PLACE = "module.bus.terraform_data.place"
 
 PARALLELISM = 30
 """Most of a deployment is waiting, above all for queues to settle: thirty waits at a time halve it."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What the stacks differ in. Variables have the names under which Terraform finds them in the environment."""
+
+    needed: Mapping[str, str] = field(default_factory=dict)
+    """Settings that must be there, by the variable that each becomes."""
+    endpoint: str = ""
+    """The setting that says where an emulator is."""
+    emulated: Mapping[str, str] = field(default_factory=dict)
+    """Variables on an emulator, beside its address; the user's own go before them."""
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are outputs of the last deployment, unless the user sets them."""
+    zipped: Mapping[str, str] = field(default_factory=dict)
+    """Options of `python -m functions.package`, by the setting or variable that each takes its value from."""
+
+
+CLOUDS = {
+    "aws": Cloud(
+        endpoint="AWS_ENDPOINT_URL",
+        emulated={"TF_VAR_runtime": "provided.al2023"},
+        zipped={"TF_VAR_runtime": "--runtime", "PYTHON313": "--interpreter"},
+    ),
+    "gcp": Cloud(
+        needed={"TF_VAR_project": "GOOGLE_CLOUD_PROJECT", "TF_VAR_region": "GOOGLE_REGION"},
+        carried={"TF_VAR_draining": "filters"},
+    ),
+}
 
 
 class UsageError(Exception):
@@ -98,20 +128,22 @@ def configuration(folder: Path) -> str:
     )
 
 
-def variables(environment: Mapping[str, str]) -> dict[str, str]:
+def variables(cloud: Cloud, environment: Mapping[str, str]) -> dict[str, str]:
     """Terraform's variables, as environment variables. Name and stage are Trefoil's; the others may be set already."""
     name, stage = _deployment(environment)
-    told = {"TF_VAR_name": name, "TF_VAR_stage": stage}
-    if endpoint := environment.get("AWS_ENDPOINT_URL"):
-        emulated = {"TF_VAR_endpoint_url": endpoint, "TF_VAR_runtime": "provided.al2023"}
-        told |= {key: environment.get(key, value) for key, value in emulated.items()}
-    return told
+    told = {variable: environment.get(setting, "") for variable, setting in cloud.needed.items()}
+    if address := environment.get(cloud.endpoint):
+        told |= {"TF_VAR_endpoint_url": address, **cloud.emulated}
+    told = {variable: environment.get(variable) or value for variable, value in told.items()}
+    if missing := [setting for variable, setting in cloud.needed.items() if not told[variable]]:
+        raise UsageError(f"nothing says where to deploy: set {' and '.join(missing)}")
+    return told | {"TF_VAR_name": name, "TF_VAR_stage": stage}
 
 
-def workspace(environment: Mapping[str, str]) -> str:
+def workspace(cloud: Cloud, environment: Mapping[str, str]) -> str:
     """Where the state is kept: a stage deployed with another's state would replace it, and so would an emulator."""
-    endpoint = environment.get("AWS_ENDPOINT_URL", "")
-    return "-".join([*_deployment(environment), *re.findall(r"[A-Za-z0-9.]+", urlsplit(endpoint).netloc)])
+    address = environment.get(cloud.endpoint, "")
+    return "-".join([*_deployment(environment), *re.findall(r"[A-Za-z0-9.]+", urlsplit(address).netloc)])
 
 
 def _deployment(environment: Mapping[str, str]) -> tuple[str, str]:
@@ -126,55 +158,63 @@ def check(words: Sequence[str]) -> None:
             raise UsageError(f"'{word}' would name the deployment past its state: set {setting} instead")
 
 
-def package(environment: Mapping[str, str]) -> None:
+def package(cloud: str, environment: Mapping[str, str]) -> None:
     """Build the zip, unless the user names one."""
     if "TF_VAR_package" in environment:
         return
-    command = [sys.executable, "-m", "functions.package", "aws"]
-    command += ["--runtime", environment["TF_VAR_runtime"]] if "TF_VAR_runtime" in environment else []
-    command += ["--interpreter", environment["PYTHON313"]] if environment.get("PYTHON313") else []
+    command = [sys.executable, "-m", "functions.package", cloud]
+    for setting, option in CLOUDS[cloud].zipped.items():
+        command += [option, environment[setting]] if environment.get(setting) else []
     _run(command, environment)
 
 
-def terraform(cloud: str, command: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Initialise the stack, choose its workspace, build its zip, and run the command."""
+def carried(cloud: Cloud, at_stack: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are outputs of the last deployment; none before the first."""
+    wanted = {variable: output for variable, output in cloud.carried.items() if variable not in environment}
+    outputs = json.loads(_run([*at_stack, "output", "-json"], environment, quiet=True)) if wanted else {}
+    return {variable: json.dumps(outputs[name]["value"]) for variable, name in wanted.items() if name in outputs}
+
+
+def terraform(name: str, command: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Initialise a cloud's stack, choose its workspace, build its zip, and run the command."""
     program = shutil.which("terraform", path=environment.get("PATH"))
     if program is None:
         raise UsageError("terraform is not on the path: install Terraform 1.11 or newer")
     check(words)
-    told = {name: value for name, value in environment.items() if name != "TF_WORKSPACE"} | variables(environment)
+    cloud = CLOUDS[name]
+    told = {key: value for key, value in environment.items() if key != "TF_WORKSPACE"} | variables(cloud, environment)
     if folder := mirror(environment):
         CONFIGURATION.parent.mkdir(exist_ok=True)
         CONFIGURATION.write_text(configuration(folder), encoding="utf-8")
         told["TF_CLI_CONFIG_FILE"] = str(CONFIGURATION)
-    at_stack = [program, f"-chdir={STACKS / cloud}"]
-    chosen = workspace(environment)
+    at_stack = [program, f"-chdir={STACKS / name}"]
+    chosen = workspace(cloud, environment)
     _run([*at_stack, "init", "-input=false"], told, quiet=True)
     _run([*at_stack, "workspace", "select", "-or-create", chosen], told, quiet=True)
     # Named again, because another deployment may have chosen its own meanwhile.
     there = {**told, "TF_WORKSPACE": chosen}
     if command == "destroy":
-        # Terraform only warns of another place then: it would find nothing there, and forget what is left elsewhere.
+        # Terraform only warns of another place then, and would forget or delete what lies elsewhere.
         _run([*at_stack, "plan", "-input=false", f"-target={PLACE}"], there, quiet=True)
     else:
-        package(told)
+        package(name, told)
+        there |= carried(cloud, at_stack, there)
     _run([*at_stack, command, f"-parallelism={PARALLELISM}", *words], there)
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False) -> None:
-    """Run a command; a quiet one is heard only when it fails."""
-    stdout, stderr = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
-    done = subprocess.run(command, env=environment, cwd=ROOT, check=False, stdout=stdout, stderr=stderr)  # noqa: S603 - ours
+def _run(command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False) -> bytes:
+    """Run a command; a quiet one is heard only when it fails, and what it printed is returned."""
+    done = subprocess.run(command, env=environment, cwd=ROOT, check=False, capture_output=quiet)  # noqa: S603 - ours
     if done.returncode:
-        sys.stderr.write((done.stdout or b"").decode(errors="replace"))
+        sys.stderr.write(b"".join(filter(None, [done.stdout, done.stderr])).decode(errors="replace"))
         raise SystemExit(done.returncode)
+    return done.stdout or b""
 
 
 def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Do what the command line asks for; bad input is one sentence, never a traceback."""
-    clouds = sorted(folder.name for folder in STACKS.iterdir() if folder.is_dir())
-    if len(words) < 2 or words[0] not in clouds or words[1] not in COMMANDS:  # noqa: PLR2004 - a cloud and a command
-        sys.stderr.write(f"usage: terraform/cli.py {{{','.join(clouds)}}} {{{','.join(COMMANDS)}}} [ARGUMENT...]\n")
+    if len(words) < 2 or words[0] not in CLOUDS or words[1] not in COMMANDS:  # noqa: PLR2004 - a cloud and a command
+        sys.stderr.write(f"usage: terraform/cli.py {{{','.join(CLOUDS)}}} {{{','.join(COMMANDS)}}} [ARGUMENT...]\n")
         return 2
     try:
         terraform(words[0], words[1], words[2:], environment)

@@ -16,6 +16,7 @@ import pytest
 
 from functions.imports import needed
 from tests.local.driver import Finished, lines, place
+from tests.support import terraform_gcp
 from tests.support.aws_stacks import Said, by_sam, by_terraform
 from tests.support.readme import blocks
 from tests.support.terraform import ROOT, Stack, failures, initialised
@@ -114,6 +115,11 @@ def after(grown, grown_stack) -> dict[str, Said]:
     }
 
 
+@pytest.fixture(scope="module")
+def grown_gcp_stack(grown, google_provider, tmp_path_factory) -> Stack:
+    return initialised(grown, tmp_path_factory.mktemp("grown_gcp"), "gcp", google_provider)
+
+
 def of(service: str, said: Said) -> set[str]:
     """The kinds and names of a service's resources, with `*` in the place of its name."""
     return {name.replace(service, "*") for name in said.facts if re.search(rf"\b{service}\b", name)}
@@ -193,6 +199,36 @@ def test_nothing_else_changes_but_whom_the_tick_may_send_to(before, after, by):
 
     assert others.keys() == before[by].facts.keys()
     assert [name for name in others if others[name] != before[by].facts[name]] == ["role What trefoil-dev-tick may do"]
+
+
+def test_google_cloud_has_all_that_its_neighbours_have_and_nothing_else_changes(gcp_stack, grown_gcp_stack):
+    before, after = terraform_gcp.planned(gcp_stack), terraform_gcp.planned(grown_gcp_stack)
+
+    added = after.keys() - before.keys()
+
+    hashes = re.compile(r'"[0-9a-f]{8}"')  # of its own filter, and of its neighbour's
+    mine, neighbours = (
+        {hashes.sub("", address.replace(service, "*")) for address in after if f'["{service}"]' in address}
+        for service in (SERVICE, NEIGHBOUR)
+    )
+    assert {hashes.sub("", address.replace(SERVICE, "*")) for address in added} == mine == neighbours
+    assert [address for address in before if _set(after[address]) != _set(before[address])] == []
+
+
+def _set(values: dict[str, Any]) -> Any:
+    """What is set; the mocks make up the rest of a function, each time anew."""
+    (service, *_) = values.get("service_config") or [None]
+    return values if service is None else (values["name"], values["labels"], service["environment_variables"])
+
+
+def test_its_filter_on_google_cloud_is_its_own(grown_gcp_stack):
+    subscription = terraform_gcp.kind(terraform_gcp.planned(grown_gcp_stack), "google_pubsub_subscription.this")[
+        SERVICE
+    ]
+
+    handled = 'attributes.type="orders.order-fulfilled.v1"'
+    assert subscription["filter"] == f'attributes.to="{SERVICE}" OR (NOT attributes:to AND {handled})'
+    assert subscription["push_config"][0]["push_endpoint"] == f"https://trefoil-dev-{SERVICE}.example"
 
 
 def test_terraforms_own_test_counts_it(grown_stack):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra.aws import names
+from infra import naming
 from tests.support.aws_kinds import KINDS
 from tests.support.aws_stacks import Said, by_sam, by_terraform
 from tests.support.sam_template import Expanded
@@ -166,7 +166,7 @@ def test_the_tags_that_differ_are_there(both):
 
 
 def test_both_allow_the_names_that_the_code_allows():
-    pattern = names._PART.pattern
+    pattern = naming._PART.pattern
     template = (ROOT / "template.yaml").read_text()
     variables = (ROOT / "terraform" / "stacks" / "aws" / "variables.tf").read_text()
 

@@ -1,6 +1,6 @@
-"""terraform/cli.py: where providers come from, which state is used, what Terraform is told."""
+"""terraform/cli.py: which state is used, what Terraform is told."""
 
-import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,94 +8,10 @@ import subprocess
 import pytest
 
 from terraform import cli
+from tests.support.terraform import mirrored
 
 AWS, GCP = cli.CLOUDS["aws"], cli.CLOUDS["gcp"]
 PLACE = {"GOOGLE_CLOUD_PROJECT": "shop-412345", "GOOGLE_REGION": "europe-west3"}
-
-UNPACKED = f"hashicorp/aws/5.100.0/{cli._platform()}"
-PACKED = f"hashicorp/aws/terraform-provider-aws_5.100.0_{cli._platform()}.zip"
-
-
-def tree(folder, provider=UNPACKED):
-    """A mirror of the registry that holds one provider."""
-    (folder / cli.REGISTRY / provider).mkdir(parents=True)
-    return folder
-
-
-@pytest.mark.parametrize("provider", [UNPACKED, PACKED])
-@pytest.mark.parametrize("named", ["mirror", f"mirror/{cli.REGISTRY}", "."])
-def test_the_mirror_that_is_named_is_taken(tmp_path, named, provider):
-    tree(tmp_path / "mirror", provider)
-    other = tree(tmp_path / "other" / "deeper")
-
-    found = cli.mirror({"TF_MIRROR": str(tmp_path / named)}, [str(other)])
-
-    assert found == tmp_path / "mirror"
-
-
-def test_a_named_mirror_without_providers_is_an_error_and_nothing_else_is_taken(tmp_path):
-    other = tree(tmp_path / "other")
-    named = tree(tmp_path / "named", "hashicorp/aws/5.100.0/plan9_mips")
-
-    with pytest.raises(cli.UsageError, match=r"TF_MIRROR is .*/named, which holds no"):
-        cli.mirror({"TF_MIRROR": str(named)}, [str(other)])
-
-
-@pytest.mark.parametrize("depth", ["", "plugins", "terraform/plugins"])
-def test_the_first_tree_in_a_software_folder_is_found(tmp_path, depth):
-    tree(tmp_path / "first" / depth)
-    tree(tmp_path / "second")
-
-    found = cli.mirror({}, [str(tmp_path / name) for name in ("none", "first", "second")])
-
-    assert found == tmp_path / "first" / depth
-
-
-def test_a_tree_for_another_machine_is_passed_over(tmp_path):
-    tree(tmp_path / "first", "hashicorp/aws/5.100.0/plan9_mips")
-    tree(tmp_path / "second")
-
-    found = cli.mirror({}, [str(tmp_path / "first"), str(tmp_path / "second")])
-
-    assert found == tmp_path / "second"
-
-
-def test_without_a_tree_providers_are_downloaded(tmp_path):
-    assert cli.mirror({}, [str(tmp_path)]) is None
-
-
-def test_a_users_own_configuration_is_left_alone(tmp_path):
-    tree(tmp_path / "found")
-    own = tmp_path / "terraform.rc"
-    own.touch()
-
-    found = [
-        cli.mirror({"TF_CLI_CONFIG_FILE": str(path)}, [str(tmp_path / "found")]) for path in (own, tmp_path / "gone.rc")
-    ]
-
-    assert found == [None, tmp_path / "found"]
-
-
-def test_what_the_mirror_holds_is_not_downloaded_and_all_else_is(tmp_path):
-    text = cli.configuration(tree(tmp_path / "a ${folder}"))
-
-    path = str(tmp_path / "a $${folder}")
-    assert text.split() == [
-        *("provider_installation", "{", "filesystem_mirror", "{", "path", "=", *json.dumps(path).split()),
-        *("include", "=", '["registry.terraform.io/hashicorp/aws"]', "}"),
-        *("direct", "{", "exclude", "=", '["registry.terraform.io/hashicorp/aws"]', "}", "}"),
-    ]
-
-
-@pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
-def test_terraform_reads_the_configuration(tmp_path, monkeypatch):
-    configuration = tmp_path / "terraform.rc"
-    configuration.write_text(cli.configuration(tree(tmp_path / "a ${folder}")))
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(configuration))
-
-    done = subprocess.run(["terraform", "version"], capture_output=True, text=True, check=True, timeout=60)
-
-    assert "CLI configuration" not in done.stdout + done.stderr
 
 
 def test_name_and_stage_are_trefoils_own():
@@ -195,7 +111,7 @@ def calls(tmp_path, monkeypatch):
     environment = {
         "PATH": f"{program.parent}:/usr/bin:/bin",
         "TF_WORKSPACE": "another",
-        "TF_MIRROR": str(tree(tmp_path / "mirror")),
+        "TF_MIRROR": str(mirrored(tmp_path / "mirror")),
     }
 
     def run(*words, **more):
@@ -298,6 +214,49 @@ def test_nothing_is_drained_where_all_is_destroyed(calls):
 def test_before_a_first_deployment_nothing_is_drained(tmp_path):
     """Terraform itself, in a folder without a state."""
     assert cli.carried(GCP, [shutil.which("terraform"), f"-chdir={tmp_path}"], {}) == {}
+
+
+STACK = """\
+variable "filter" {}
+
+variable "draining" {
+  type    = map(map(string))
+  default = {}
+}
+
+locals {
+  filters = merge(lookup(var.draining, "users", {}), { (sha1(var.filter)) = var.filter })
+}
+
+resource "terraform_data" "subscription" {
+  for_each = local.filters
+}
+
+output "filters" {
+  value = { users = local.filters }
+}
+"""
+"""What the stack for Google Cloud does with filters, and nothing else."""
+
+
+@pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
+def test_an_older_filter_is_drained_until_the_user_says_that_it_is(tmp_path, monkeypatch):
+    """Terraform itself, with its state."""
+    (tmp_path / "gcp").mkdir()
+    (tmp_path / "gcp" / "main.tf").write_text(STACK)
+    monkeypatch.setattr(cli, "STACKS", tmp_path)
+    monkeypatch.setattr(cli, "CONFIGURATION", tmp_path / "build" / "terraform.rc")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TF_VAR_package": "the.zip", **PLACE}
+
+    def deployed(filter_, *words):
+        code = cli.main(["gcp", "apply", "-auto-approve", *words], environment | {"TF_VAR_filter": filter_})
+        at_stack = ["terraform", f"-chdir={tmp_path / 'gcp'}"]
+        done = subprocess.run([*at_stack, "state", "list"], env=environment, capture_output=True, text=True, check=True)
+        return code, len(done.stdout.split())
+
+    counts = [deployed("one"), deployed("one"), deployed("two"), deployed("two"), deployed("two", "-var=draining={}")]
+
+    assert counts == [(0, 1), (0, 1), (0, 2), (0, 2), (0, 1)]
 
 
 def test_a_failure_ends_it_and_is_shown(calls, capsys):

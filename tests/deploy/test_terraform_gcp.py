@@ -1,61 +1,34 @@
-"""Terraform's stack for Google Cloud: well formed, checked against the provider's schema, tested with mocks.
+"""Terraform's stack for Google Cloud: checked against the provider's schema, tested with mocks.
 
 Nothing here was ever applied: the provider is a stand-in that knows the schema (tests/support/terraform_schemas).
+How files are formatted, and what checkov finds, is looked at with AWS's.
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from hashlib import sha256
 
 import pytest
 
+from infra import naming
 from infra.gcp.names import Names
+from tests.support import terraform_gcp
 from tests.support.terraform import ROOT, failures
-
-CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
-PREFIX = "trefoil-dev"
-PROJECT = "shop-412345"
-MEMBER = f"serviceAccount:{{}}@{PROJECT}.iam.gserviceaccount.com"
-PUBSUB = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+from tests.support.terraform_gcp import PREFIX, PROJECT, account, dashed, kind
 
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
 
 
 @pytest.fixture(scope="module")
 def services():
-    """What the contract says of each service."""
-    channels = json.loads((ROOT / "shared" / "asyncapi.json").read_text())["channels"].values()
-    told = [channel["x-trefoil"] for channel in channels]
-    return {service["service"]: service for service in told if service["role"] == "service"}
+    return terraform_gcp.services()
 
 
 @pytest.fixture(scope="module")
 def planned(gcp_stack):
     """What would be made for this repository: values by address."""
-    return {change["address"]: change["change"]["after"] for change in gcp_stack.plan()}
-
-
-def kind(planned, name):
-    """The resources of a kind, by service, or by module where there is one of it; of several, a list."""
-    place = re.compile(rf'module\.(\w+)(?:\["(\w+)"\])?(?:\.module\.\w+)?\.{re.escape(name)}(?:\["\w+"\])?')
-    found = {}
-    for address, values in planned.items():
-        if match := place.fullmatch(address):
-            found.setdefault(match[2] or match[1], []).append(values)
-    return {key: values if values[1:] else values[0] for key, values in found.items()}
-
-
-def dashed(name):
-    return name.replace("_", "-")
-
-
-def test_every_file_is_formatted(gcp_stack):
-    done = gcp_stack.run("fmt", "-check", "-recursive", "../..", check=False)
-
-    assert (done.returncode, done.stdout) == (0, "")
+    return terraform_gcp.planned(gcp_stack)
 
 
 def test_the_stack_is_valid(gcp_stack):
@@ -88,6 +61,24 @@ def test_names_are_those_that_the_code_uses(planned, services):
     assert planned["module.store.google_firestore_database.this"]["name"] == names.database
     assert subscriptions == {name: names.subscription(name, told["pubsubFilter"]) for name, told in services.items()}
     assert dead == topics == {name: names.dead(name) for name in services}
+
+
+def test_the_names_that_it_allows_are_those_that_the_code_allows():
+    variables = (ROOT / "terraform" / "stacks" / "gcp" / "variables.tf").read_text()
+
+    pattern = naming._PART.pattern
+    assert re.findall(r'regex\("\^(.*)\$", var\.(name|stage)\)', variables) == [(pattern, "name"), (pattern, "stage")]
+
+
+def test_the_ids_of_accounts_are_short_enough_and_differ(gcp_stack, services):
+    accounts = kind(
+        terraform_gcp.planned(gcp_stack, name="n" * 16, stage="s" * 16), "module.account.google_service_account.this"
+    )
+
+    ids = {each["account_id"] for each in accounts.values()}
+
+    assert len(ids) == len(services) + len({"tick"})
+    assert [each for each in ids if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", each)] == []
 
 
 def test_a_filter_is_its_contracts_and_names_its_subscription(planned, services):
@@ -136,9 +127,10 @@ def test_each_channel_is_pushed_to_its_own_function(planned, services):
         for key, each in kind(planned, "google_pubsub_subscription.this").items()
     }
 
-    account = MEMBER.format(f"{PREFIX}-bus-push").removeprefix("serviceAccount:")
     uris = {name: f"https://{PREFIX}-{name}.example" for name in services}
-    assert pushed == {name: (uri, {"service_account_email": account, "audience": uri}) for name, uri in uris.items()}
+    assert pushed == {
+        name: (uri, {"service_account_email": account("bus-push"), "audience": uri}) for name, uri in uris.items()
+    }
 
 
 def test_each_service_has_a_function_that_knows_which_it_is(planned, services):
@@ -180,75 +172,6 @@ def test_functions_have_the_entries_and_limits_of_their_contract(planned, servic
     assert limits == {"tick": ("tick", 55, 1, 1)} | {
         name: ("receive", told["functionTimeoutSeconds"], told["concurrency"], told["batch"])
         for name, told in services.items()
-    }
-
-
-def test_all_that_is_granted_is_what_each_needs(planned, services):
-    granted = {
-        (
-            values["member"],
-            values["role"],
-            _on(values),
-            json.dumps([each["expression"] for each in values["condition"]]),
-        )
-        for address, values in planned.items()
-        if "_iam_" in address
-    }
-
-    assert granted == _build() | _function("tick", caller="tick-schedule") | {
-        grant for name in services for grant in _service(name)
-    }
-
-
-def _on(values):
-    """What a role is granted on; a project where nothing smaller is named."""
-    return next(values[key] for key in ("subscription", "topic", "repository", "name", "project") if values.get(key))
-
-
-def _service(name):
-    member, dead = MEMBER.format(f"{PREFIX}-{dashed(name)}"), f"{PREFIX}-{name}-dead"
-    return _function(dashed(name), caller="bus-push") | {
-        (member, "roles/pubsub.publisher", dead, "[]"),
-        (PUBSUB, "roles/pubsub.publisher", dead, "[]"),
-        (PUBSUB, "roles/pubsub.subscriber", _subscription(name), "[]"),
-    }
-
-
-def _subscription(name):
-    channels = json.loads((ROOT / "shared" / "asyncapi.json").read_text())["channels"]
-    return Names().subscription(name, channels[name]["x-trefoil"]["pubsubFilter"])
-
-
-def _function(name, *, caller):
-    member, store = MEMBER.format(f"{PREFIX}-{name}"), f"projects/{PROJECT}/databases/{PREFIX}-store"
-    return {
-        (member, "roles/pubsub.publisher", f"projects/{PROJECT}/topics/{PREFIX}-bus", "[]"),
-        (member, "roles/datastore.user", PROJECT, json.dumps([f'resource.name == "{store}"'])),
-        (MEMBER.format(f"{PREFIX}-{caller}"), "roles/run.invoker", f"{PREFIX}-{name}", "[]"),
-    }
-
-
-def _build():
-    member, buckets = MEMBER.format(f"{PREFIX}-code-build"), "projects/_/buckets"
-    zips = " || ".join(
-        f'resource.name.startsWith("{buckets}/{name}")'
-        for name in (f"{PREFIX}-code-123456789012", "gcf-v2-sources-123456789012-")
-    )
-    return {
-        (member, "roles/artifactregistry.writer", f"{PREFIX}-code", "[]"),
-        (member, "roles/logging.logWriter", PROJECT, "[]"),
-        (member, "roles/storage.objectViewer", PROJECT, json.dumps([zips])),
-    }
-
-
-def test_each_function_acts_in_the_name_of_its_own_account(planned, services):
-    accounts = {
-        key: each["service_config"][0]["service_account_email"]
-        for key, each in kind(planned, "google_cloudfunctions2_function.this").items()
-    }
-
-    assert accounts == {
-        name: MEMBER.format(f"{PREFIX}-{dashed(name)}").removeprefix("serviceAccount:") for name in [*services, "tick"]
     }
 
 
@@ -311,9 +234,7 @@ def test_an_older_filter_keeps_its_subscription_until_it_is_drained(gcp_stack, s
     older = 'attributes.to="users"'
     hash_ = sha256(older.encode()).hexdigest()[:8]
 
-    planned = {
-        change["address"]: change["change"]["after"] for change in gcp_stack.plan(draining={"users": {hash_: older}})
-    }
+    planned = terraform_gcp.planned(gcp_stack, draining={"users": {hash_: older}})
 
     subscriptions = kind(planned, "google_pubsub_subscription.this")
     assert {each["filter"] for each in subscriptions.pop("users")} == {older, services["users"]["pubsubFilter"]}
@@ -327,19 +248,3 @@ def test_names_that_cloud_run_has_no_room_for_are_refused(gcp_stack):
 
     assert found
     assert all("name must be 2 to 49 small letters" in each for each in found)
-
-
-@pytest.mark.requires(CHECKOV.exists(), install="checkov: make tools")
-def test_checkov_finds_nothing_that_is_not_explained(gcp_stack, tmp_path):
-    tree = gcp_stack.folder.parents[1] / "modules" / "gcp"
-    options = ["--framework=terraform", "--output=json", "--quiet", "--skip-download"]
-    offline = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LOG_LEVEL": "ERROR"}
-
-    done = subprocess.run(
-        [CHECKOV, "--directory", tree, *options], env=offline, check=False, capture_output=True, text=True, timeout=120
-    )
-
-    told = json.loads(done.stdout)
-    assert [f"{found['check_id']} {found['resource']}" for found in told["results"]["failed_checks"]] == []
-    assert told["summary"]["parsing_errors"] == 0
-    assert told["summary"]["resource_count"] > len({"bus", "channel", "code", "function", "store", "timers"})
