@@ -76,6 +76,8 @@ aws: .venv/aws.stamp ## Install what `trefoil --cloud aws` takes
 
 gcp: .venv/gcp.stamp ## Install what `trefoil --cloud gcp` takes
 
+azure: .venv/azure.stamp ## Install what `trefoil --cloud azure` takes
+
 tools: .venv-checkov/tool.stamp $(SAM_SETTINGS) localstack ## Install what some tests take and are skipped without
 
 emulators: .venv/emulators.stamp ## Install what `trefoil emulators up` starts; `make test` does so too
@@ -103,12 +105,14 @@ lock: .venv-lock/uv.stamp ## Pin the dependencies again; ARGS=--upgrade takes ne
 	@$(LOCK) pyproject.toml requirements/run.in --output-file requirements/run.txt
 	@$(LOCK) requirements/aws.in --output-file requirements/aws.txt
 	@$(LOCK) requirements/gcp.in --output-file requirements/gcp.txt
+	@$(LOCK) requirements/azure.in --output-file requirements/azure.txt
 	@$(LOCK) requirements/test.in --output-file requirements/test.txt
 	@$(LOCK) requirements/bench.in --output-file requirements/bench.txt
 	@$(LOCK) requirements/emulators.in --output-file requirements/emulators.txt
 	@$(LOCK) requirements/lambda.in --output-file requirements/lambda.txt
 	@$(LOCK) requirements/lambda-provided.in --output-file requirements/lambda-provided.txt
 	@$(LOCK) requirements/cloudrun.in --output-file requirements/cloudrun.txt
+	@$(LOCK) requirements/azurefunctions.in --output-file requirements/azurefunctions.txt
 	@$(LOCK_LOCALSTACK) requirements/localstack.in --output-file requirements/localstack.txt
 	@$(LOCK) requirements/checkov.in --output-file requirements/checkov.txt
 	@$(LOCK) requirements/sam.in --output-file requirements/sam.txt
@@ -126,7 +130,7 @@ LOCK_LOCALSTACK = .venv-lock/bin/uv pip compile --quiet --no-config --python-ver
 
 # A stamp is newer than its lock when the environment holds what the lock says. The locks agree with one another, so one
 # environment can hold several.
-.venv/run.stamp .venv/aws.stamp .venv/gcp.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
+.venv/run.stamp .venv/aws.stamp .venv/gcp.stamp .venv/azure.stamp .venv/test.stamp .venv/bench.stamp .venv/emulators.stamp: .venv/%.stamp: requirements/%.txt pyproject.toml
 	$(call install,.venv,$*)
 
 .venv313/test.stamp: requirements/test.txt pyproject.toml

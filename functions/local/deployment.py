@@ -17,6 +17,7 @@ class Cloud(StrEnum):
 
     LOCAL = "local"
     AWS = "aws"
+    AZURE = "azure"
     GCP = "gcp"
 
 
@@ -51,6 +52,17 @@ def _aws() -> Iterator[System]:
 
 
 @contextmanager
+def _azure() -> Iterator[System]:
+    with _needing("azure", "azure-servicebus", "azure"):
+        import azure.data.tables  # noqa: PLC0415 - a part of Azure's libraries may be there
+        import azure.servicebus  # noqa: F401, PLC0415 - see above
+
+        from infra.azure.wiring import azure as deployed  # noqa: PLC0415 - see deployment
+    with deployed() as opened:
+        yield opened.system
+
+
+@contextmanager
 def _gcp() -> Iterator[System]:
     with _needing("gcp", "google-cloud-pubsub", "google", "grpc"):
         import google.cloud.firestore  # noqa: PLC0415 - a part of Google's libraries may be there
@@ -61,7 +73,7 @@ def _gcp() -> Iterator[System]:
         yield opened.system
 
 
-_ON_CLOUDS = {Cloud.AWS: _aws, Cloud.GCP: _gcp}
+_ON_CLOUDS = {Cloud.AWS: _aws, Cloud.AZURE: _azure, Cloud.GCP: _gcp}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from infra.aws.batches import Attributes, batches, escaped, send, text
 from infra.aws.clients import Clients
 from infra.aws.names import Names
 from infra.aws.queues import Letter, Queues
-from shared.kernel.errors import PublishFailed
+from infra.routing import route
 from shared.kernel.ports import Outgoing
 
 Numbered = tuple[int, Letter]
@@ -33,14 +33,11 @@ class SnsBus:
     def publish(self, messages: Sequence[Outgoing]) -> set[str]:
         """See Bus."""
         letters = [Letter(escaped(message.body.decode()), attributes_of(message)) for message in messages]
-        faults = self._fan_out([(n, letters[n]) for n, message in enumerate(messages) if message.to is None])
-        for service in {message.to for message in messages if message.to}:
-            numbers = [n for n, message in enumerate(messages) if message.to == service]
-            lost = self._queues.send(self._names.queue(service), [letters[n] for n in numbers])
-            faults |= {numbers[position]: fault for position, fault in lost.items()}
-        if faults and len(faults) == len(messages):
-            raise PublishFailed(f"none of {len(messages)} messages was confirmed: {next(iter(faults.values()))}")
-        return {messages[n].id for n in faults}
+        return route(
+            messages,
+            lambda numbers: self._fan_out(enumerate(letters[n] for n in numbers)),
+            lambda service, numbers: self._queues.send(self._names.queue(service), [letters[n] for n in numbers]),
+        )
 
     def _fan_out(self, letters: Iterable[Numbered]) -> dict[int, str]:
         faults: dict[int, str] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from infra.gcp.names import Names
 from infra.gcp.topics import Letter, Topics
-from shared.kernel.errors import PublishFailed
+from infra.routing import unconfirmed
 from shared.kernel.ports import Outgoing
 
 
@@ -25,9 +25,7 @@ class PubsubBus:
     def publish(self, messages: Sequence[Outgoing]) -> set[str]:
         """See Bus."""
         faults = self._topics.send(self._names.topic, [_letter(message) for message in messages])
-        if faults and len(faults) == len(messages):
-            raise PublishFailed(f"none of {len(messages)} messages was confirmed: {next(iter(faults.values()))}")
-        return {messages[position].id for position in faults}
+        return unconfirmed(messages, faults)
 
 
 def _letter(message: Outgoing) -> Letter:

@@ -134,7 +134,7 @@ class DeadLetters(Protocol):
 
 
 class Depth(Struct, frozen=True):
-    """How full a service's channel is; None where a cloud does not tell."""
+    """How full a service's channel is; None where a cloud does not tell, or does not tell apart from `waiting`."""
 
     waiting: int | None
     leased: int | None
@@ -144,7 +144,7 @@ class Depth(Struct, frozen=True):
     @property
     def told(self) -> bool:
         """Whether it is known how many are in the channel."""
-        return self.waiting is not None and self.leased is not None
+        return self.waiting is not None
 
     @property
     def held(self) -> int:

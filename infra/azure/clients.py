@@ -1,0 +1,134 @@
+"""Azure clients: made when first asked for, once, with the same time limits and retries."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import AzureError
+from msgspec import Struct
+
+from shared.kernel.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient, TableServiceClient
+    from azure.servicebus import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
+    from azure.servicebus.management import ServiceBusAdministrationClient
+
+FAULTS = (AzureError,)
+"""Whatever Azure's clients raise when a call failed; those of Service Bus are among it."""
+
+CONNECTIONS = 16
+"""How many groups of a batch are handled at once, and so how many calls are under way."""
+
+CALLS = 3
+"""Repeats of a call, with the SDK's own backoff; after that the channel's redelivery is the retry."""
+CALL_SECONDS = 10
+
+
+BUS, BUS_HOST = "TREFOIL_SERVICEBUS", "TREFOIL_SERVICEBUS__fullyQualifiedNamespace"
+TABLES, TABLES_HOST = "TREFOIL_TABLES", "TREFOIL_TABLES__tableServiceUri"
+"""Settings as Azure Functions' own connections are named: a connection string, or where an identity is known."""
+
+
+class Address(Struct, frozen=True):
+    """Where a service is: a connection string with a key in it, or a host, which takes an identity."""
+
+    connection: str = ""
+    host: str = ""
+    """A name for Service Bus, an address for Tables."""
+
+
+class Clients:
+    """One client a service, and one sender or receiver an entity: to make one takes Service Bus about a second."""
+
+    def __init__(self, bus: Address, tables: Address) -> None:
+        self._bus = bus
+        self._tables = tables
+        self._made: dict[tuple[str, str], Any] = {}
+        self._lock = Lock()
+
+    @property
+    def bus(self) -> "ServiceBusClient":
+        """Service Bus."""
+        return self._once("bus", "", self._new_bus)  # type: ignore[no-any-return]
+
+    @property
+    def administration(self) -> "ServiceBusAdministrationClient":
+        """Service Bus's entities, what they hold and whether they deliver."""
+        return self._once("administration", "", self._new_administration)  # type: ignore[no-any-return]
+
+    def table(self, name: str) -> "TableClient":
+        """A table."""
+        return self._once("table", name, lambda: self.tables.get_table_client(name))  # type: ignore[no-any-return]
+
+    @property
+    def tables(self) -> "TableServiceClient":
+        """The storage account's tables."""
+        return self._once("tables", "", self._new_tables)  # type: ignore[no-any-return]
+
+    def topic_sender(self, topic: str) -> "ServiceBusSender":
+        """Sends to a topic."""
+        return self._once("topic", topic, lambda: self.bus.get_topic_sender(topic))  # type: ignore[no-any-return]
+
+    def queue_sender(self, queue: str) -> "ServiceBusSender":
+        """Sends to a queue."""
+        return self._once("queue", queue, lambda: self.bus.get_queue_sender(queue))  # type: ignore[no-any-return]
+
+    def receiver(self, queue: str) -> "ServiceBusReceiver":
+        """Receives from a queue, and looks into it. Asks for no more than it is told to: nothing is prefetched."""
+        # Opened at once: opening counts towards the wait of the call that does it, and takes longer than some.
+        return self._once("receiver", queue, lambda: self.bus.get_queue_receiver(queue).__enter__())  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for (kind, _), client in reversed(list(self._made.items())):
+            if kind != "table":
+                client.close()
+        self._made.clear()
+
+    def _once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:
+        if (kind, name) not in self._made:
+            made = make()
+            with self._lock:  # two may have been made at once: one stays
+                self._made.setdefault((kind, name), made)
+        return self._made[kind, name]
+
+    def _new_bus(self) -> Any:
+        from azure.servicebus import ServiceBusClient  # noqa: PLC0415 - a tick needs no tables, a look no bus
+
+        settings: dict[str, Any] = {"retry_total": CALLS, "retry_backoff_factor": 0.2, "retry_backoff_max": 2}
+        if self._bus.connection:
+            return ServiceBusClient.from_connection_string(self._bus.connection, **settings)
+        return ServiceBusClient(_host(self._bus, BUS_HOST), _identity(), **settings)
+
+    def _new_administration(self) -> Any:
+        from azure.servicebus.management import ServiceBusAdministrationClient  # noqa: PLC0415 - for operators
+
+        if self._bus.connection:
+            return ServiceBusAdministrationClient.from_connection_string(self._bus.connection)
+        return ServiceBusAdministrationClient(_host(self._bus, BUS_HOST), _identity())
+
+    def _new_tables(self) -> Any:
+        from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see _new_bus
+
+        settings: dict[str, Any] = {"retry_total": CALLS}
+        settings |= {"connection_timeout": CALL_SECONDS, "read_timeout": CALL_SECONDS}
+        if self._tables.connection:
+            return TableServiceClient.from_connection_string(self._tables.connection, **settings)
+        return TableServiceClient(_host(self._tables, TABLES_HOST), credential=_identity(), **settings)
+
+
+def _host(address: Address, setting: str) -> str:
+    if not address.host:
+        raise ConfigurationError(f"{setting} is not set; it says where the deployment is (docs/azure.md)")
+    return address.host
+
+
+def _identity() -> Any:
+    """Whoever this is: a managed identity in a function, the Azure CLI's login on people's machines."""
+    try:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - connection strings do without
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("an identity takes azure-identity: `make azure`, or set connection strings") from error
+
+    return DefaultAzureCredential()
