@@ -112,7 +112,7 @@ lock: .venv-lock/uv.stamp ## Pin the dependencies again; ARGS=--upgrade takes ne
 	@$(LOCK) requirements/lambda.in --output-file requirements/lambda.txt
 	@$(LOCK) requirements/lambda-provided.in --output-file requirements/lambda-provided.txt
 	@$(LOCK) requirements/cloudrun.in --output-file requirements/cloudrun.txt
-	@$(LOCK) requirements/azurefunctions.in --output-file requirements/azurefunctions.txt
+	@$(LOCK_FUNCTIONS) requirements/azurefunctions.in --output-file requirements/azurefunctions.txt
 	@$(LOCK_LOCALSTACK) requirements/localstack.in --output-file requirements/localstack.txt
 	@$(LOCK) requirements/checkov.in --output-file requirements/checkov.txt
 	@$(LOCK) requirements/sam.in --output-file requirements/sam.txt
@@ -123,6 +123,10 @@ clean: ## Remove environments, caches and builds
 
 LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header \
 	$(ARGS)
+
+# Azure's functions run on Linux and Python 3.13, for which some libraries are others than for 3.11.
+LOCK_FUNCTIONS = .venv-lock/bin/uv pip compile --quiet --no-config --python-version 3.13 --python-platform linux \
+	--generate-hashes --no-header $(ARGS)
 
 # What LocalStack 4.14.0 asks for has broken it since, so it gets what was there when it was made.
 LOCK_LOCALSTACK = .venv-lock/bin/uv pip compile --quiet --no-config --python-version 3.13 --python-platform linux \

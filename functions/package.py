@@ -1,9 +1,9 @@
 """Builds one cloud's zip from the tree and its locks, bit for bit the same every time.
 
-`python -m functions.package aws` needs the standard library, pip, and a Python of the target's version, which compiles
-the bytecode. Wheels are fetched once and kept in `.cache`; every build checks them against the lock. The compression
-is the running Python's, so two machines agree when their zlib does. `python -m functions.package gcp` takes no wheels:
-Cloud Build installs what the lock pins.
+`python -m functions.package aws` (or `azure`) needs the standard library, pip, and a Python of the target's version,
+which compiles the bytecode. Wheels are fetched once and kept in `.cache`; every build checks them against the lock. The
+compression is the running Python's, so two machines agree when their zlib does. `python -m functions.package gcp` takes
+no wheels: Cloud Build installs what the lock pins.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,9 @@ PROVIDED = "provided.al2023"
 PYTHONS = ("3.11", "3.12", "3.13")
 PARTS_SHOWN = 8
 
-_ENTRIES = "functions/aws"
+_SITES = {"aws": ".", "azure": ".python_packages/lib/site-packages"}
+"""Where a cloud's runtime looks for what the lock pins."""
+
 _SERVICES = {"dynamodb", "sns", "sqs", "sts"}
 """The AWS services that the entry calls: botocore's descriptions of the others are nine tenths of all its bytes."""
 
@@ -69,10 +71,18 @@ class Build:
     interpreter: Path
     out: Path
     root: Path = ROOT
+    cloud: str = "aws"
+
+    @property
+    def entries(self) -> Path:
+        """The folder of what the cloud invokes."""
+        return self.root / "functions" / self.cloud
 
     @property
     def lock(self) -> Path:
         """The pins of what goes into the zip."""
+        if self.cloud == "azure":
+            return self.root / "requirements" / "azurefunctions.txt"
         return self.root / "requirements" / ("lambda-provided.txt" if self.runtime == PROVIDED else "lambda.txt")
 
 
@@ -82,14 +92,13 @@ def build(order: Build) -> Sizes:
     with tempfile.TemporaryDirectory(prefix="trefoil-package-") as folder:
         stage, draft = Path(folder, "tree"), Path(folder, "draft.zip")
         for wheel in wheels:
-            _unpack(wheel, stage)
-        _trim_endpoints(stage / "botocore" / "data" / "endpoints.json")
-        copy_needed(order.root, (order.root / _ENTRIES).glob("*.py"), stage)
-        if order.runtime == PROVIDED:
-            _copy_bootstrap(order, stage)
+            _unpack(wheel, stage / _SITES[order.cloud])
+        copy_needed(order.root, order.entries.glob("*.py"), stage)
+        _ROOTS[order.cloud](order, stage)
         _compile(order.interpreter, stage)
         sizes = pack(stage, draft, programs={"bootstrap"})
-        _check(sizes)
+        if order.cloud == "aws":
+            _check(sizes)
         put(draft, order.out)
     return sizes
 
@@ -163,9 +172,21 @@ def _trim_endpoints(path: Path) -> None:
     path.write_bytes(json.dumps(known, separators=(",", ":")).encode())
 
 
-def _copy_bootstrap(order: Build, stage: Path) -> None:
+def _finish_aws(order: Build, stage: Path) -> None:
+    _trim_endpoints(stage / "botocore" / "data" / "endpoints.json")
+    if order.runtime != PROVIDED:
+        return
     text = (order.root / "functions" / "aws" / "bootstrap").read_text()
     (stage / "bootstrap").write_text(text.replace("python3.13", f"python{order.python}"), newline="\n")
+
+
+def _finish_azure(order: Build, stage: Path) -> None:
+    """The worker and the host look for theirs at the root."""
+    (stage / order.entries.relative_to(order.root) / "function_app.py").rename(stage / "function_app.py")
+    shutil.copyfile(order.entries / "host.json", stage / "host.json")
+
+
+_ROOTS: dict[str, Callable[[Build, Path], None]] = {"aws": _finish_aws, "azure": _finish_azure}
 
 
 def _compile(interpreter: Path, stage: Path) -> None:
@@ -203,6 +224,9 @@ def _parser() -> argparse.ArgumentParser:
     aws.add_argument("--runtime", choices=runtimes, help="Lambda's runtime (that of --python)")
     aws.add_argument("--interpreter", default="", help="that Python, if it is not on the path and not pyenv's")
     aws.add_argument("--out", type=Path, help="the zip (build/aws.zip, or build/aws-provided.zip)")
+    azure = clouds.add_parser("azure", help="for Azure Functions: the tree and its wheels, compiled")
+    azure.add_argument("--interpreter", default="", help="a Python 3.13, if it is not on the path and not pyenv's")
+    azure.add_argument("--out", type=Path, default=ROOT / "build" / "azure.zip", help="the zip (build/azure.zip)")
     gcp = clouds.add_parser("gcp", help="for Cloud Build: the tree, and the pins of what is to be installed")
     gcp.add_argument("--out", type=Path, default=ROOT / "build" / "gcp.zip", help="the zip (build/gcp.zip)")
     return parser
@@ -219,12 +243,17 @@ def _order(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Build:
     return Build(given.python, runtime, interpreter, out)
 
 
+def _order_for_azure(given: argparse.Namespace) -> Build:
+    python = "3.13"
+    return Build(python, "", find_python(python, given.interpreter, "--interpreter PATH"), given.out, cloud="azure")
+
+
 def _built(words: Sequence[str] | None) -> tuple[Path, Sizes]:
     parser = _parser()
     given = parser.parse_args(words)
     if given.cloud == "gcp":
         return given.out, build_source(ROOT, given.out)
-    order = _order(parser, given)
+    order = _order_for_azure(given) if given.cloud == "azure" else _order(parser, given)
     return order.out, build(order)
 
 
