@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 
 import functions_framework
 
+# What the clients take is imported here, so that no first message waits for it, nor that of a worker that replaces one.
+import google.cloud.firestore
+import google.pubsub_v1  # noqa: F401
+
 from functions.gcp.telemetry import CloudLogging
+from functions.gcp.turns import Turns
 from infra.gcp.records import delivery
 from infra.gcp.wiring import Gcp, function
 from shared.catalog import CATALOG
@@ -52,6 +57,7 @@ class Function:
         if definition.provider is Mailer and not os.environ.get("TREFOIL_SMTP_URL"):
             self.telemetry.warn("mails stay in this instance's memory and are gone with it: set TREFOIL_SMTP_URL")
         self.receiver = gcp.receiver(definition, self.telemetry)
+        self._turns = Turns(definition)
         self._seconds = function_timeout(definition.limits) - SETTLE_SECONDS
 
     def handle(self, request: "Request") -> HTTPStatus:
@@ -70,7 +76,9 @@ class Function:
 
         headers = {name.lower(): value for name, value in request.headers.items()}
         found = delivery(request.get_data(), headers, self.name)
-        self.receiver.receive([found], settle, self.gcp.clock.now() + self._seconds)
+        deadline = self.gcp.clock.now() + self._seconds
+        with self._turns.turn(found, self._seconds):
+            self.receiver.receive([found], settle, deadline)
         return answer
 
 

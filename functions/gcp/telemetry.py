@@ -1,10 +1,11 @@
 """What is seen of a function: a structured log line a record, as Cloud Logging reads it from standard output.
 
-Its special fields are `severity`, `message` and `logging.googleapis.com/trace` (Cloud Logging, "Structured logging");
-counts are made from the lines: `jsonPayload.outcome` and `jsonPayload.service` are all that a log-based metric takes.
+Its special fields are `severity`, `message` and `time`, which is RFC 3339 (Cloud Logging, "Structured logging"). Counts
+are made from the lines: `jsonPayload.outcome` and `jsonPayload.service` are all that a log-based metric takes.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import IO, Any
 
 import msgspec
@@ -44,6 +45,7 @@ def _line(seen: Observation) -> dict[str, Any]:
     fields = msgspec.to_builtins(seen)
     return {
         "severity": fields.pop("level"),
+        "time": datetime.fromtimestamp(fields.pop("time"), UTC).isoformat(),
         "message": f"{seen.service}: {seen.outcome} {seen.type}".rstrip(),
         **fields,
     }

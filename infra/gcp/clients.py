@@ -1,6 +1,6 @@
 """Google Cloud clients: made when first asked for, once, with the same time limits and retries.
 
-Never at import: gunicorn forks its workers after that, and a gRPC channel does not survive a fork.
+Never at import: gunicorn forks its workers after that, and a gRPC channel does not survive a fork. Their modules do.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,16 +33,16 @@ FAULTS = (GoogleAPIError, GoogleAuthError)
 CONNECTIONS = 16
 """How many calls of one message's handling are under way at once."""
 
-CALL_SECONDS = 10
+CALL_SECONDS = 5
 """One attempt at a call."""
 PATIENCE = Retry(
     predicate=if_exception_type(Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable),
     initial=0.1,
     maximum=2.0,
     multiplier=2.0,
-    timeout=20.0,
+    timeout=10.0,
 )
-"""Repeats of a call; after that the channel's redelivery is the retry."""
+"""Repeats of a call, which all end within what a function has for settling; then the redelivery is the retry."""
 
 
 class Clients:
@@ -86,7 +86,9 @@ class Clients:
         from google.cloud.firestore import Client  # noqa: PLC0415 - not every command takes it
 
         with _credentials_wanted():
-            return Client(project=self._given or _default_project(), database=self._database)
+            client = Client(project=self._given or _default_project(), database=self._database)
+            _ = client._firestore_api  # noqa: SLF001 - it makes its channel late, and one each for threads that ask at once
+            return client
 
     def _new_pubsub(self, kind: str) -> Any:
         from google import pubsub_v1  # noqa: PLC0415 - not every command takes it

@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from infra.attributes import ATTEMPTS, LAST, failure_in, number
+from infra.attributes import ATTEMPTS, FIRST, LAST, failure_in, number
 from infra.gcp.names import Names
 from infra.gcp.records import DELIVERIES, PUBLISHED, Receipt, arrived, seconds, with_room
 from infra.gcp.subscriptions import Handle, Subscriptions
@@ -66,8 +66,10 @@ class PubsubDeadLetters:
         receipt: Receipt = delivery.receipt
         self._listed[service, receipt.id] = receipt
         told = failure_in(attributes)
-        attempts = int(number(attributes.get(ATTEMPTS if told else DELIVERIES), 0))
-        first = receipt.first if told else seconds(attributes.get(PUBLISHED, "")) or receipt.first
+        # A copy that Pub/Sub gave up has both: the tries before it was put aside, and the deliveries after.
+        deliveries = 0 if told else number(attributes.get(DELIVERIES), 0)
+        attempts = int(number(attributes.get(ATTEMPTS), 0) + deliveries)
+        first = number(attributes.get(FIRST), seconds(attributes.get(PUBLISHED, "")) or receipt.first)
         return Parked(
             receipt.id,
             service,

@@ -7,21 +7,26 @@ from urllib.parse import quote
 from zlib import crc32
 
 from google.api_core.exceptions import AlreadyExists
+from google.api_core.retry import Retry
 
 from infra.gcp.bus import Copy
 from infra.gcp.clients import CALL_SECONDS, FAULTS, PATIENCE, Clients
 from shared.kernel.commit import Commit, decode_commit, encode_commit
 from shared.kernel.errors import ConcurrencyConflict, StoreUnavailable
 from shared.kernel.ports import Outgoing, Timer
+from shared.kernel.stream import SNAPSHOT_EVERY
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentReference, Query
 
-PAGE = 64
-"""Commits a query reads: enough to reach a snapshot, which about every 50th carries."""
+PAGE = SNAPSHOT_EVERY
+"""Commits a query reads: enough to reach a snapshot. Firestore bills each of them, wanted or not."""
 
 SHARDS = 8
 """Firestore takes about 500 writes a second where an indexed field only grows; the tick reads this many."""
+
+_ONCE = Retry(predicate=lambda _: False)
+"""No repeats by the client."""
 
 STREAMS, COMMITS, TIMERS, DUE = "streams", "commits", "timers", "due"
 
@@ -154,8 +159,13 @@ def _where(field: str, operator: str, value: Any) -> Any:
 
 
 def _found(query: "Query", what: str) -> list[Mapping[str, Any]]:
+    """A page, asked for as a whole: the client would go on after what it has, by fields that we did not select."""
+
+    def ask() -> list[Mapping[str, Any]]:
+        return [snapshot.to_dict() or {} for snapshot in query.stream(retry=_ONCE, timeout=CALL_SECONDS)]
+
     with _asking(what):
-        return [snapshot.to_dict() or {} for snapshot in query.stream(retry=PATIENCE, timeout=CALL_SECONDS)]
+        return PATIENCE(ask)()
 
 
 def _fields(message: Outgoing) -> dict[str, Any]:

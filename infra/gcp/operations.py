@@ -25,7 +25,7 @@ class GcpOperations:
 
     def depth(self, service: str) -> Depth:
         """See Operations. All counts are unknown."""
-        paused = all(self._note(name).get().exists for name in self._subscriptions.of(service))
+        paused = all(self._noted(name).exists and not self._push(name) for name in self._subscriptions.of(service))
         return Depth(None, None, None, paused)
 
     def pause(self, service: str) -> None:
@@ -35,16 +35,15 @@ class GcpOperations:
             if push:
                 self._note(name).set(push, retry=PATIENCE, timeout=CALL_SECONDS)
                 self._point(name, {})
-            elif not self._note(name).get().exists:
+            elif not self._noted(name).exists:
                 raise ConfigurationError(f"the subscription '{name}' pushes to no function: deploy first")
 
     def resume(self, service: str) -> None:
         """See Operations."""
         for name in self._subscriptions.of(service):
-            note = self._note(name)
-            if push := note.get(retry=PATIENCE, timeout=CALL_SECONDS).to_dict():
+            if push := self._noted(name).to_dict():
                 self._point(name, push)
-                note.delete(retry=PATIENCE, timeout=CALL_SECONDS)
+                self._note(name).delete(retry=PATIENCE, timeout=CALL_SECONDS)
 
     def waiting(self, service: str) -> Iterator[bytes]:
         """See Operations. Timers and what was put aside: Pub/Sub shows nobody what waits in a subscription."""
@@ -56,6 +55,9 @@ class GcpOperations:
 
     def _note(self, subscription: str) -> Any:
         return self._clients.firestore.collection(PAUSED).document(subscription.rpartition("/")[2])
+
+    def _noted(self, subscription: str) -> Any:
+        return self._note(subscription).get(retry=PATIENCE, timeout=CALL_SECONDS)
 
     def _push(self, subscription: str) -> dict[str, Any]:
         found = self._clients.subscriber.get_subscription(

@@ -9,7 +9,6 @@ A request has one of these shapes, and no request raises: what can't be read is 
 """
 
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -34,6 +33,9 @@ FANNED_OUT = "trefoil-fanned-out"
 GOOGLES = "CloudPubSubDeadLetterSource"
 """Begins the attributes that Pub/Sub adds to what its dead-letter policy moves ("Dead-letter topics")."""
 DELIVERIES, PUBLISHED = f"{GOOGLES}DeliveryCount", f"{GOOGLES}TopicPublishTime"
+
+NOBODY_COUNTS = 0
+"""The attempt where there is no dead-letter policy, or no room to tell of it."""
 
 _METADATA = "x-goog-pubsub-"
 _OF_HTTP = frozenset(
@@ -100,10 +102,10 @@ def delivery(body: bytes, headers: Mapping[str, str], service: str) -> Delivery:
         receipt = Receipt(message.id or message.id_too, None, message.attributes, published, message.ordering_key)
         return _delivery(data, receipt, push.attempt, service)
     told = {name.removeprefix(_METADATA): text for name, text in headers.items() if name.startswith(_METADATA)}
-    id_ = told.get("message-id") or blake2b(body, digest_size=16).hexdigest()
     own = {name: text for name, text in headers.items() if _is_own(name)}
+    id_ = told.get("message-id") or _digest(body, own)
     receipt = Receipt(id_, None, own, seconds(told.get("publish-time", "")), told.get("ordering-key", ""))
-    return _delivery(body, receipt, int(number(told.get("delivery-attempt"), 1)), service)
+    return _delivery(body, receipt, NOBODY_COUNTS, service)  # headers don't say which delivery it is
 
 
 def arrived(received: "ReceivedMessage", subscription: str, service: str) -> Delivery:
@@ -116,7 +118,7 @@ def arrived(received: "ReceivedMessage", subscription: str, service: str) -> Del
 
 
 def _delivery(data: bytes, raw: Receipt, attempt: int, service: str) -> Delivery:
-    """The delivery; `raw` still has our attributes, and `attempt` is 0 where nobody counts."""
+    """The delivery; `raw` still has our attributes."""
     told, own = raw.attributes, original(raw.attributes)
     # A dead letter that somebody published again as it was has all its tries, as one that we replay has.
     before = 0 if REASON in told else int(number(told.get(ATTEMPTS), 0))
@@ -134,12 +136,13 @@ def original(attributes: Mapping[str, str]) -> dict[str, str]:
 
 def with_room(attributes: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
     """Attributes and ours together. Where a message can't have so many, some of its own are left out, and counted."""
+    own = [name for name in attributes if name not in ours]
     room = MOST_ATTRIBUTES - len(ours)
-    if len(attributes) <= room:
+    if len(own) <= room:
         return {**attributes, **ours}
     # What says what the message is stays.
-    kept = sorted(attributes, key=lambda name: not name.lower().startswith(("ce-", "content-type", "type", "subject")))
-    left_out = {LEFT_OUT: str(len(attributes) - room + 1)}
+    kept = sorted(own, key=lambda name: not name.lower().startswith(("ce-", "content-type", "type", "subject")))
+    left_out = {LEFT_OUT: str(len(own) - room + 1)}
     return {name: attributes[name] for name in kept[: room - 1]} | left_out | dict(ours)
 
 
@@ -159,9 +162,14 @@ def _pushed(body: bytes) -> tuple[_Push, bytes] | None:
             found = decoder.decode(body)
             push: _Push = found.data if isinstance(found, _Event) else found
             return push, b64decode(push.message.data, validate=True)
-        except (msgspec.MsgspecError, RecursionError, UnicodeError, NotBase64):
+        except (msgspec.MsgspecError, RecursionError, ValueError):  # the last: no UTF-8, or no base64
             continue
     return None
+
+
+def _digest(body: bytes, own: Mapping[str, str]) -> str:
+    # The headers, too: in binary mode, two messages may differ in nothing else.
+    return blake2b(body + ascii(sorted(own.items())).encode(), digest_size=16).hexdigest()
 
 
 def _is_own(header: str) -> bool:

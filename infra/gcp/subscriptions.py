@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import DeadlineExceeded, NotFound
 
+from infra.batching import batches
 from infra.gcp.clients import CALL_SECONDS, FAULTS, PATIENCE, Clients
 from infra.gcp.names import Names
 from shared.kernel.errors import ConfigurationError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 LONGEST_LEASE = 600
 """Seconds; Pub/Sub's longest acknowledgement deadline."""
+
+ACK_COUNT = 1000
+ACK_BYTES = 500_000
+"""A request about messages that were pulled holds 512 KiB at most (Pub/Sub quotas and limits)."""
 
 Handle = tuple[str, str]
 """Subscription and ack id of a message that was pulled."""
@@ -100,4 +105,8 @@ class Subscriptions:
 
 def _by_subscription(handles: Iterable[Handle]) -> list[tuple[str, list[str]]]:
     grouped = groupby(sorted(handles), key=lambda handle: handle[0])
-    return [(subscription, [ack_id for _, ack_id in group]) for subscription, group in grouped]
+    return [
+        (subscription, batch)
+        for subscription, group in grouped
+        for batch in batches((ack_id for _, ack_id in group), len, ACK_COUNT, ACK_BYTES)
+    ]

@@ -31,7 +31,7 @@ class Letter(Struct, frozen=True):
     def size(self) -> int:
         """Bytes, at most."""
         texts = sum(len(part.encode()) for pair in self.attributes.items() for part in pair)
-        return len(self.body) + len(self.ordering_key) + texts + _FRAME * (1 + len(self.attributes))
+        return len(self.body) + len(self.ordering_key.encode()) + texts + _FRAME * (1 + len(self.attributes))
 
 
 class Topics:

@@ -23,7 +23,7 @@ def pubsub_filter(service: str, types: Iterable[str], everything: Iterable[str])
     `everything` holds all types that are published: of the filters that fit, one that lets few others in is taken.
     Raises ConfigurationError when none fits.
     """
-    terms: Terms = tuple(sorted(types))
+    terms: Terms = tuple(sorted(set(types)))
     others = set(everything).difference(terms)
     while len(text := _text(service, terms)) > FILTER_LIMIT:
         if not (shorter := list(_shorter(terms))):

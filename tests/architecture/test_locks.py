@@ -64,7 +64,10 @@ def test_every_dependency_of_the_project_is_pinned(root, locks):
 
 @pytest.mark.parametrize(
     "name",
-    ["run", "aws", "test", "bench", "checkov", "emulators", "lambda", "lambda-provided", "localstack", "sam"],
+    [
+        *("run", "aws", "gcp", "test", "bench", "emulators", "lambda", "lambda-provided", "cloudrun"),
+        *("checkov", "localstack", "sam"),
+    ],
 )
 def test_every_requirement_is_pinned(root, locks, name):
     lines = (root / "requirements" / f"{name}.in").read_text().splitlines()

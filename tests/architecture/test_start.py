@@ -7,16 +7,33 @@ from pathlib import Path
 
 import pytest
 
-UNWANTED = {"azure", "boto3", "google", "logging.config", "pydantic", "requests", "rich", "sqlite3", "typer"}
+# Not `google` itself: where a namespace package is installed with pip's older way, every start has it.
+UNWANTED = {
+    *("azure", "boto3", "functions_framework", "google.api_core", "google.auth", "google.protobuf", "grpc"),
+    *("logging.config", "pydantic", "requests", "rich", "sqlite3", "typer"),
+}
 
 UNWANTED_ON_AWS = {
     *("boto3", "s3transfer", "awscrt", "pydantic", "requests", "rich", "sqlite3", "typer", "yaml"),
     *("functions.local", "infra.aws.sam", "infra.emulators", "infra.local", "infra.providers"),
 }
 
+UNWANTED_ON_GOOGLE_CLOUD = {
+    *("boto3", "botocore", "aws_lambda_powertools", "pydantic", "rich", "sqlite3", "typer", "yaml"),
+    *("google.cloud.pubsub_v1", "google.cloud.storage"),
+    *("functions.aws", "functions.local", "infra.aws", "infra.emulators", "infra.local", "infra.providers"),
+}
+
+CLIENTS_OF_GOOGLE_CLOUD = {"google.cloud.firestore", "google.pubsub_v1"}
+
 NOT_WITHOUT_A_PROVIDER = {"pybreaker", "smtplib", "tenacity"}
 
 AWS_ENTRY = "import functions.aws.handler"
+
+GCP_ENTRY = "import functions_framework; app = functions_framework.create_app('{target}', 'functions/gcp/main.py')"
+GCP_PUSH = "assert app.test_client().post('/', data=b'nonsense').status_code == 429"
+GCP_TICK = "assert app.test_client().post('/').status_code == 500"
+"""Requests that no broker and no store answers."""
 
 
 def loaded_after(code: str, folder: Path, **environment: str) -> set[str]:
@@ -90,3 +107,56 @@ def test_importing_the_aws_entry_outside_of_lambda_makes_nothing(root):
 
     assert loaded & UNWANTED_ON_AWS == set()
     assert "botocore.client" not in loaded
+
+
+@pytest.fixture
+def cold_on_gcp(root):
+    """What a function on Google Cloud has loaded before its first request, or after it."""
+
+    def start(service: str, request: str = "", target: str = "receive") -> set[str]:
+        # Nothing answers at port 1, and repeats would take twenty seconds.
+        hosts = dict.fromkeys(("PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"), "127.0.0.1:1")
+        settings = {"GOOGLE_CLOUD_PROJECT": "p", "TREFOIL_SERVICE": service, **hosts}
+        impatient = "import google.api_core.retry as r; r.if_exception_type = lambda *_: lambda _: False"
+        code = "; ".join(filter(None, [impatient, GCP_ENTRY.format(target=target), request]))
+        return loaded_after(code, root, **settings)
+
+    return start
+
+
+def test_a_cold_start_on_google_cloud_loads_no_other_adapter_and_no_command_line(cold_on_gcp):
+    loaded = cold_on_gcp("payments")
+
+    assert loaded & (UNWANTED_ON_GOOGLE_CLOUD | NOT_WITHOUT_A_PROVIDER) == set()
+    assert {"functions.gcp.telemetry", "infra.gcp.wiring", "shared.catalog"} <= loaded
+
+
+def test_clients_are_loaded_before_gunicorn_forks_its_workers(cold_on_gcp):
+    """The workers share them, and no first message waits for them; they are made later."""
+    loaded = cold_on_gcp("payments")
+
+    assert loaded >= CLIENTS_OF_GOOGLE_CLOUD
+
+
+@pytest.mark.parametrize("service", ["orders", "payments"])
+def test_the_first_request_loads_a_provider_where_the_service_has_one(cold_on_gcp, service):
+    loaded = cold_on_gcp(service, GCP_PUSH)
+
+    assert loaded & UNWANTED_ON_GOOGLE_CLOUD == ({"infra.providers"} if service == "payments" else set())
+
+
+def test_a_tick_loads_no_provider(cold_on_gcp):
+    loaded = cold_on_gcp("", GCP_TICK, target="tick")
+
+    assert loaded & (UNWANTED_ON_GOOGLE_CLOUD | NOT_WITHOUT_A_PROVIDER) == set()
+
+
+def test_importing_the_gcp_entry_starts_no_thread_and_opens_no_channel(root):
+    code = (
+        "import grpc, threading; grpc.insecure_channel = grpc.secure_channel = None; import functions.gcp.main;"
+        " functions.gcp.main._gcp(); raise SystemExit(threading.active_count() - 1)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
+
+    assert run.returncode == 0
