@@ -1,15 +1,17 @@
 """What Lambda does between a queue and a function: polls, shapes the event, deletes what was not refused."""
 
-import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from functions.aws.handler import Function
 from infra.aws.wiring import Aws
+from tests.support.cloud import Handed
 
 SECONDS = 60.0
 """How long an invocation may take."""
+
+BATCH = 10
 
 Record = dict[str, Any]
 
@@ -48,70 +50,52 @@ def shaped(message: Mapping[str, Any]) -> Record:
     }
 
 
-class Pump:
-    """Event source mappings of a deployment, on clients of their own: they are Lambda's, not the functions'."""
+class Mappings:
+    """The event source mappings of a deployment: its `Line`."""
 
-    def __init__(self, aws: Aws, functions: Mapping[str, Function], seconds: int = 30) -> None:
+    most = BATCH
+    rings = False
+    """A deferral is a copy in the queue, delayed."""
+
+    def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._sqs = aws.clients.sqs
-        self.functions = functions
-        self.seconds = seconds
-        """For how long a polled message is hidden."""
-        self.errors: list[Exception] = []
-        """What functions raised."""
 
-    def poll(self, service: str, most: int = 10) -> list[Record]:
-        """The records of an event; none when nothing was there."""
+    def poll(self, service: str, seconds: int) -> list[Handed]:
+        """See Line."""
         found = self._sqs.receive_message(
             QueueUrl=self._url(service),
-            MaxNumberOfMessages=most,
-            VisibilityTimeout=self.seconds,
+            MaxNumberOfMessages=BATCH,
+            VisibilityTimeout=seconds,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["All"],
         )
-        return [shaped(message) for message in found.get("Messages", ())]
+        records = map(shaped, found.get("Messages", ()))
+        return [Handed(record["messageId"], record["receiptHandle"], record) for record in records]
 
-    def invoke(self, service: str, records: Sequence[Record]) -> set[str]:
-        """Hand records over; return the ids of those that must stay. An error of the function keeps all of them."""
-        ids = {record["messageId"] for record in records}
-        try:
-            answer = self.functions[service].handle({"Records": list(records)}, Context())
-        except Exception as error:  # noqa: BLE001 - Lambda takes any for a failed invocation
-            self.errors.append(error)
-            return ids
-        staying = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        assert staying <= ids, "for Lambda, an unknown identifier fails the whole batch"
-        return staying
+    def hand(self, function: Function, handed: Sequence[Handed]) -> set[str]:
+        """See Line."""
+        answer = function.handle({"Records": [message.event for message in handed]}, Context())
+        return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
 
-    def delete(self, service: str, records: Sequence[Record]) -> None:
-        if records:
-            entries = [{"Id": str(n), "ReceiptHandle": record["receiptHandle"]} for n, record in enumerate(records)]
+    def settle(self, service: str, handed: Sequence[Handed], staying: set[str]) -> None:
+        """See Line."""
+        gone = [message.handle for message in handed if message.id not in staying]
+        if gone:
+            entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(gone)]
             self._sqs.delete_message_batch(QueueUrl=self._url(service), Entries=entries)
 
-    def once(self, service: str) -> int:
-        """One event of one queue; return how many records it had."""
-        if records := self.poll(service):
-            staying = self.invoke(service, records)
-            self.delete(service, [record for record in records if record["messageId"] not in staying])
-        return len(records)
-
-    def drain(self, chance: random.Random, patience: float = 40.0) -> None:
-        """Work until every queue is empty, hidden and delayed messages included."""
-        end = time.monotonic() + patience
-        services = list(self.functions)
-        while True:
-            chance.shuffle(services)
-            assert time.monotonic() < end, f"there is no end to it; functions raised {self.errors[-3:]}"
-            if sum(self.once(service) for service in services):
-                continue
-            if not any(map(self.waiting, services)):
-                return
-            time.sleep(0.05)
+    def died(self, handed: Sequence[Handed]) -> None:
+        """See Line. Lambda does nothing: messages show themselves when they were hidden long enough."""
 
     def waiting(self, service: str) -> int:
-        """What is in a queue, in whatever condition."""
+        """See Line."""
         depth = self._aws.system.operations.depth(service)
         return (depth.waiting or 0) + (depth.leased or 0)
+
+    def empty(self, services: Iterable[str], _: float) -> bool:
+        """See Line."""
+        return not any(map(self.waiting, services))
 
     def _url(self, service: str) -> str:
         return self._aws.queues.url(self._aws.names.queue(service))

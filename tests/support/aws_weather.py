@@ -3,9 +3,7 @@
 What a call meets is decided before it is sent. The SDK's own retries run as they do outside, less their waits.
 """
 
-import random
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -16,23 +14,19 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from infra.aws import batches
-from infra.aws.clients import Clients
 from shared.kernel.backoff import Backoff
+from tests.support.cloud_weather import ANSWER_LOST, Weather
 
 THROTTLED = "throttled"
 CAPACITY = "over its capacity"
 INTERNAL = "an internal error"
 UNREACHABLE = "unreachable"
-ANSWER_LOST = "applied, and its answer lost"
 GARBLED = "applied, and its answer garbled"
 REFUSED = "some entries failed"
 UNSURE = "some entries were taken, and called failed"
 
 CALLS = (THROTTLED, INTERNAL, UNREACHABLE, ANSWER_LOST, GARBLED)
 ENTRIES = (REFUSED, UNSURE)
-LENGTHS = (1, 1, 1, 2, 5, 9)
-"""Attempts that a fault lasts for; beyond four, the SDK gives up."""
-
 _BATCH_KEYS = {"PublishBatch": "PublishBatchRequestEntries", "SendMessageBatch": "Entries"}
 _CODES = {
     "dynamodb": {THROTTLED: "ThrottlingException", CAPACITY: "ProvisionedThroughputExceededException"},
@@ -41,28 +35,37 @@ _CODES = {
 }
 
 
-def usual(operation: str) -> Sequence[str]:
-    """Everything that a call, or the entries of a batch, can meet."""
-    return ENTRIES if operation.endswith("entries") else CALLS
+class AwsWeather(Weather):
+    """See Weather."""
 
-
-class Weather:
-    """Faults by chance: each kind a call can meet, how often one begins, and how many an operation meets at most."""
+    append = "PutItem"
+    publish = ("PublishBatch", "PublishBatch entries")
+    query = "Query"
+    enough = 50
+    attempts = 4
+    lengths = (1, 1, 1, 2, 5, 9)
 
     def __init__(self, seed: int, share: float, most: int) -> None:
-        self._chance = random.Random(seed)
-        self._share = share
-        self._most = most
-        self._met: Counter[str] = Counter()
-        self._lasting: dict[str, tuple[str, int]] = {}
+        super().__init__(seed, share, most)
         self._session = URLLib3Session()
-        self.struck: Counter[tuple[str, str]] = Counter()
-        """(operation, fault) -> how often."""
-        self.forecast: Callable[[str], Sequence[str]] = usual
-        """The faults that an operation may meet."""
 
-    def over(self, clients: Clients) -> None:
-        """Let it break over these clients."""
+    @staticmethod
+    def usual(operation: str) -> Sequence[str]:
+        """See Weather."""
+        return ENTRIES if operation.endswith("entries") else CALLS
+
+    @staticmethod
+    @contextmanager
+    def impatience() -> Iterator[None]:
+        """See Weather. Neither do the retries of a batch's entries, which are ours."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+            patch.setattr(batches, "_BACKOFF", Backoff(0.0, 0.0))
+            yield
+
+    def over(self, deployment: Any) -> None:
+        """See Weather."""
+        clients = deployment.clients
         for client in (clients.dynamodb, clients.sns, clients.sqs):
             service = client.meta.service_model.service_name
             client.meta.events.register(f"before-send.{service}", self._before_send)
@@ -70,22 +73,9 @@ class Weather:
                 client.meta.events.register(f"provide-client-params.{service}.{operation}", self._take_out)
                 client.meta.events.register(f"after-call.{service}.{operation}", self._confess)
 
-    def _strikes(self, operation: str, kinds: Sequence[str]) -> str | None:
-        fault, left = self._lasting.pop(operation, ("", 0))
-        share = self._share * (3 if kinds == ENTRIES else 1)  # there are fewer batches than calls
-        if not left and kinds and self._chance.random() < share:
-            fault, left = self._chance.choice(kinds), self._chance.choice(LENGTHS)
-        if not left or self._met[operation] == self._most:
-            return None
-        self._met[operation] += 1
-        if left > 1:
-            self._lasting[operation] = fault, left - 1
-        self.struck[operation, fault] += 1
-        return fault
-
     def _before_send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
         _, service, operation = event_name.split(".")
-        fault = self._strikes(operation, self.forecast(operation))
+        fault = self.strikes(operation)
         if fault is None:
             return None
         if fault == UNREACHABLE:
@@ -104,9 +94,9 @@ class Weather:
         key = _BATCH_KEYS[model.name]
         entries = params[key]
         operation = f"{model.name} entries"
-        if self._strikes(operation, self.forecast(operation)) is None:
+        if self.strikes(operation, weight=3) is None:  # there are fewer batches than calls
             return None
-        unlucky = [entry for entry in entries if self._chance.random() < 0.5] or entries[:1]
+        unlucky = [entry for entry in entries if self.chance.random() < 0.5] or entries[:1]
         context["unlucky"] = [entry["Id"] for entry in unlucky]
         sent = [entry for entry in entries if entry not in unlucky] or entries[:1]
         return {**params, key: sent}
@@ -142,12 +132,3 @@ def _error(service: str, code: str) -> tuple[bytes, dict[str, str]]:
         return f"<ErrorResponse>{xml}</ErrorResponse>".encode(), {"Content-Type": "text/xml"}
     body = f'{{"__type": "com.amazonaws.{service}#{code}", "message": "no"}}'
     return body.encode(), {"Content-Type": "application/x-amz-json-1.0"}
-
-
-@contextmanager
-def impatience() -> Iterator[None]:
-    """While it lasts, retries of the SDK and of a batch's entries do not wait."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-        patch.setattr(batches, "_BACKOFF", Backoff(0.0, 0.0))
-        yield

@@ -1,4 +1,4 @@
-"""AWS: one batch with everything that can be wrong with a message; each settles on its own, and each can be mended."""
+"""One batch with everything that can be wrong with a message; each settles on its own, and each can be mended."""
 
 import json
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from shared.catalog import CATALOG
 from shared.kernel.catalog import Catalog
 from shared.kernel.codec import encode
 from shared.kernel.errors import CircuitOpen, ProviderUnavailable
@@ -14,8 +13,7 @@ from shared.kernel.message import Payload, command
 from shared.messages.payments import CapturePayment, PaymentDeclined, RefundPayment
 from shared.messages.values import Money
 from tests.local.driver import trefoil
-from tests.support.aws import at
-from tests.support.aws_shop import LIMITS, Shop, command_line, impatient, outside
+from tests.support.cloud_shop import LIMITS, Shop, impatient, outside
 from tests.support.kernel_fakes import envelope
 from tests.support.simulation_workload import Schedule
 
@@ -78,14 +76,13 @@ TRANSIENT = [TOO_NEW, *DOWN]
 
 
 class Payments:
-    """The payments service and its queues, and what an operator does with them."""
+    """The payments service and its channels, and what an operator does with them."""
 
-    def __init__(self, place) -> None:
+    def __init__(self, cloud, place) -> None:
         everything = impatient(structs.replace(LIMITS, tries=TRIES))
-        self.shop = Shop(place, Schedule(), Catalog([everything.service("payments")]))
+        self.cloud = cloud.name
+        self.shop = Shop(cloud, place, Schedule(), Catalog([everything.service("payments")]))
         self.gateway = Down(outside(place)["payments"], "d1", "d2")
-        for name in CATALOG.services:  # a command may ask for any service's letters
-            self.shop.calm.clients.sqs.create_queue(QueueName=self.shop.calm.names.dead(name))
         self.deploy(self.shop.catalog)
 
     def deploy(self, catalog: Catalog) -> None:
@@ -93,14 +90,8 @@ class Payments:
         self.pump = self.shop.pump(self.shop.deployment(catalog, payments=self.gateway), ["payments"])
 
     def put(self, *messages: Any) -> None:
-        """Send messages to the one queue; the bus would keep those of an unknown type out."""
-        sqs, queues, names = self.shop.calm.clients.sqs, self.shop.calm.queues, self.shop.calm.names
-        attributes = {"to": {"DataType": "String", "StringValue": "payments"}}
-        for message in messages:
-            body = message.decode() if isinstance(message, bytes) else json.dumps(message)
-            sqs.send_message(
-                QueueUrl=queues.url(names.queue("payments")), MessageBody=body, MessageAttributes=attributes
-            )
+        bodies = [message if isinstance(message, bytes) else json.dumps(message).encode() for message in messages]
+        self.shop.calm.put("payments", *bodies)
 
     def work(self) -> None:
         self.pump.drain(self.shop.chance)
@@ -108,7 +99,7 @@ class Payments:
 
     def letters(self) -> list[dict[str, Any]]:
         """As `trefoil dead list` shows them."""
-        return trefoil("dead", "list", "--service", "payments", "--cloud", "aws", "--json").json
+        return trefoil("dead", "list", "--service", "payments", "--cloud", self.cloud, "--json").json
 
     def letter(self, subject: str) -> dict[str, Any] | None:
         """The one about a subject."""
@@ -118,7 +109,7 @@ class Payments:
         """Twice, as a person does who is not sure; then let it be handled."""
         reason = self.letter(subject)["reason"]
         for _ in range(2):
-            done = trefoil("dead", "replay", "--reason", reason, "--service", "payments", "--cloud", "aws")
+            done = trefoil("dead", "replay", "--reason", reason, "--service", "payments", "--cloud", self.cloud)
             assert done.code == 0, done.err
         self.work()
 
@@ -130,11 +121,11 @@ class Payments:
 
 
 @pytest.fixture(scope="module")
-def poisoned(ministack, tmp_path_factory):
+def poisoned(cloud, tmp_path_factory):
     """One batch was handled, once, and then what it left; each test goes on with a message of its own."""
     place = tmp_path_factory.mktemp("poisoned")
-    with at(ministack), command_line(place):
-        payments = Payments(place)
+    with cloud.command_line(place):
+        payments = Payments(cloud, place)
         payments.put(*PERMANENT.values(), *TRANSIENT, *GOOD)
         payments.pump.once("payments")
         payments.at_first = payments.letters(), payments.shop.letters(), payments.pump.waiting("payments")
@@ -168,8 +159,8 @@ def test_transient_failures_use_all_their_tries_before_they_are_given_up(poisone
     assert (letter["reason"], letter["error"], letter["attempts"]) == ("TriesExhausted", "UnknownVersion", TRIES)
 
 
-def test_a_letter_that_sqs_moved_back_itself_has_all_its_tries_again(poisoned):
-    redrive(poisoned.shop.calm, "payments", "d2")
+def test_a_letter_that_was_moved_back_as_it_is_has_all_its_tries_again(poisoned):
+    poisoned.shop.calm.move_back("payments", "d2")
     assert poisoned.letter("d2") is None
 
     poisoned.work()
@@ -221,7 +212,7 @@ def test_a_mended_body_applies_and_its_broken_twin_can_be_dropped(poisoned):
     poisoned.put(capture("p2"))
     poisoned.work()
 
-    dropped = trefoil("dead", "drop", poisoned.letter("p2")["id"], "--cloud", "aws")
+    dropped = trefoil("dead", "drop", poisoned.letter("p2")["id"], "--cloud", poisoned.cloud)
 
     assert dropped.code == 0, dropped.err
     assert poisoned.told("p2") == ["payment-captured"]
@@ -238,17 +229,3 @@ def test_deferrals_use_no_try_and_forget_none(poisoned):
     letter = poisoned.letter("c1")
     assert (letter["reason"], letter["attempts"]) == ("TriesExhausted", TRIES)
     assert poisoned.told("c1") == poisoned.gateway.troubles == []
-
-
-def redrive(aws, service, subject):
-    """Move a letter as StartMessageMoveTask does: the same body and attributes, and nothing else changed."""
-    sqs = aws.clients.sqs
-    dead, queue = aws.queues.url(aws.names.dead(service)), aws.queues.url(aws.names.queue(service))
-    found = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"])["Messages"]
-    for message in found:
-        if f'"subject": "{subject}"' in message["Body"]:
-            attributes = message["MessageAttributes"]
-            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], MessageAttributes=attributes)
-            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
-        else:
-            sqs.change_message_visibility(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
