@@ -19,7 +19,7 @@ UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-313 lint bench aws package deploy-aws destroy-aws deploy-gcp destroy-gcp deploy-sam destroy-sam tools emulators localstack topology lock clean
+.PHONY: help run test test-313 lint bench aws package deploy-aws destroy-aws deploy-gcp destroy-gcp deploy-azure destroy-azure deploy-sam destroy-sam tools emulators localstack azure-functions topology lock clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,14 @@ destroy-gcp: ## Remove from there what deploy-gcp made
 	$(call environment,.venv)
 	@.venv/bin/python terraform/cli.py gcp destroy $(ARGS)
 
+deploy-azure: ## Deploy to Azure by Terraform, to the subscription and region that the environment names
+	$(call environment,.venv)
+	@.venv/bin/python terraform/cli.py azure apply $(ARGS)
+
+destroy-azure: ## Remove from there what deploy-azure made
+	$(call environment,.venv)
+	@.venv/bin/python terraform/cli.py azure destroy $(ARGS)
+
 deploy-sam: $(SAM_SETTINGS) ## The same by SAM; PARAMETERS="MemoryMiB=1024" sets what template.yaml lets one set
 	$(call environment,.venv)
 	@.venv/bin/python -m functions.package aws --runtime $(SAM_RUNTIME) --out build/sam.zip \
@@ -85,6 +93,10 @@ emulators: .venv/emulators.stamp ## Install what `trefoil emulators up` starts; 
 localstack: ## Install what `trefoil emulators up localstack` starts, in its own environment with Python 3.13
 	@python="$$($(PYTHON) -m infra.emulators.interpreters 3.13 "$$PYTHON313")" && \
 		$(MAKE) --no-print-directory .venv-localstack/tool.stamp PYTHON="$$python"
+
+azure-functions: ## Install what `trefoil emulators up azure` runs functions in, in its own environment with Python 3.13
+	@python="$$($(PYTHON) -m infra.emulators.interpreters 3.13 "$$PYTHON313")" && \
+		$(MAKE) --no-print-directory .venv-azure/tool.stamp PYTHON="$$python"
 
 topology: .venv/run.stamp ## Write shared/asyncapi.json and template.yaml from the code
 	@.venv/bin/trefoil topology $(ARGS)
@@ -152,6 +164,19 @@ LOCK_LOCALSTACK = .venv-lock/bin/uv pip compile --quiet --no-config --python-ver
 $(SAM_SETTINGS): .venv-sam/tool.stamp
 	@mkdir -p $(@D)
 	@echo '{"telemetryEnabled": false, "lastVersionCheck": 4102444800}' >$@
+
+.venv-azure/tool.stamp: requirements/azureworker.txt
+	@echo "Installing $< into $(@D)"
+	$(call environment,$(@D))
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+# npm runs no package's own scripts here, and gets packages from wherever it is told to: the lock names no registry.
+.npm-azurite/tool.stamp: requirements/azurite/package.json requirements/azurite/package-lock.json
+	@echo "Installing requirements/azurite/package-lock.json into $(@D)"
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .venv-lock/uv.stamp: Makefile
 	$(call environment,.venv-lock)

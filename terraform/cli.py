@@ -3,7 +3,7 @@
 
 It needs the standard library only. What it adds to plain Terraform: where providers come from, a state for each name,
 stage and emulator, the zip, and the variables that follow from Trefoil's own settings. `make deploy-aws`, `make
-deploy-gcp` and their `destroy-…` call it.
+deploy-gcp`, `make deploy-azure` and their `destroy-…` call it.
 """
 
 import json
@@ -71,6 +71,10 @@ CLOUDS = {
     "gcp": Cloud(
         needed={"TF_VAR_project": "GOOGLE_CLOUD_PROJECT", "TF_VAR_region": "GOOGLE_REGION"},
         carried={"TF_VAR_draining": "filters"},
+    ),
+    "azure": Cloud(
+        needed={"TF_VAR_subscription": "ARM_SUBSCRIPTION_ID", "TF_VAR_region": "AZURE_LOCATION"},
+        zipped={"PYTHON313": "--interpreter"},
     ),
 }
 

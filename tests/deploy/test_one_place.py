@@ -16,7 +16,7 @@ import pytest
 
 from functions.imports import needed
 from tests.local.driver import Finished, lines, place
-from tests.support import terraform_gcp
+from tests.support import terraform_plans
 from tests.support.aws_stacks import Said, by_sam, by_terraform
 from tests.support.readme import blocks
 from tests.support.terraform import ROOT, Stack, failures, initialised
@@ -120,6 +120,11 @@ def grown_gcp_stack(grown, google_provider, tmp_path_factory) -> Stack:
     return initialised(grown, tmp_path_factory.mktemp("grown_gcp"), "gcp", google_provider)
 
 
+@pytest.fixture(scope="module")
+def grown_azure_stack(grown, azure_provider, tmp_path_factory) -> Stack:
+    return initialised(grown, tmp_path_factory.mktemp("grown_azure"), "azure", azure_provider)
+
+
 def of(service: str, said: Said) -> set[str]:
     """The kinds and names of a service's resources, with `*` in the place of its name."""
     return {name.replace(service, "*") for name in said.facts if re.search(rf"\b{service}\b", name)}
@@ -202,7 +207,7 @@ def test_nothing_else_changes_but_whom_the_tick_may_send_to(before, after, by):
 
 
 def test_google_cloud_has_all_that_its_neighbours_have_and_nothing_else_changes(gcp_stack, grown_gcp_stack):
-    before, after = terraform_gcp.planned(gcp_stack), terraform_gcp.planned(grown_gcp_stack)
+    before, after = terraform_plans.planned(gcp_stack), terraform_plans.planned(grown_gcp_stack)
 
     added = after.keys() - before.keys()
 
@@ -222,13 +227,44 @@ def _set(values: dict[str, Any]) -> Any:
 
 
 def test_its_filter_on_google_cloud_is_its_own(grown_gcp_stack):
-    subscription = terraform_gcp.kind(terraform_gcp.planned(grown_gcp_stack), "google_pubsub_subscription.this")[
-        SERVICE
-    ]
+    subscriptions = terraform_plans.kind(terraform_plans.planned(grown_gcp_stack), "google_pubsub_subscription.this")
+    subscription = subscriptions[SERVICE]
 
     handled = 'attributes.type="orders.order-fulfilled.v1"'
     assert subscription["filter"] == f'attributes.to="{SERVICE}" OR (NOT attributes:to AND {handled})'
     assert subscription["push_config"][0]["push_endpoint"] == f"https://trefoil-dev-{SERVICE}.example"
+
+
+def test_azure_has_all_that_its_neighbours_have_and_nothing_else_changes(azure_stack, grown_azure_stack):
+    before, after = terraform_plans.planned(azure_stack), terraform_plans.planned(grown_azure_stack)
+
+    added = after.keys() - before.keys()
+
+    mine, neighbours = (
+        {address.replace(service, "*") for address in after if re.search(rf'"{service}["-]', address)}
+        for service in (SERVICE, NEIGHBOUR)
+    )
+    assert {address.replace(SERVICE, "*") for address in added} == mine == neighbours
+    assert [address for address in before if _told(after[address]) != _told(before[address])] == []
+
+
+def _told(values: dict[str, Any]) -> Any:
+    """What the stack says; the mocks make up the rest, and an app's maximum follows from all services."""
+    return (values["name"], values["app_settings"], values["tags"]) if "app_settings" in values else _named(values)
+
+
+def _named(values: dict[str, Any]) -> Any:
+    return {name: value for name, value in values.items() if name not in {"app_id", "id", "instrumentation_key"}}
+
+
+def test_its_filter_on_azure_is_its_own(grown_azure_stack):
+    planned = terraform_plans.planned(grown_azure_stack)
+
+    rules = terraform_plans.kind(planned, "azurerm_servicebus_subscription_rule.this")
+    subscriptions = terraform_plans.kind(planned, "azurerm_servicebus_subscription.this")
+
+    assert rules[SERVICE]["sql_filter"] == "type IN ('orders.order-fulfilled.v1')"
+    assert subscriptions[SERVICE]["forward_to"] == f"trefoil-dev-{SERVICE}"
 
 
 def test_terraforms_own_test_counts_it(grown_stack):

@@ -1,17 +1,13 @@
-"""Terraform's stack for AWS: well formed, valid, tested with mocks, and what it would make for this repository."""
+"""Terraform's stack for AWS: what it would make for this repository."""
 
 import json
-import os
-import re
 import shutil
-import subprocess
 
 import pytest
 
-from tests.support.terraform import ROOT, failures
+from tests.support import terraform_plans
+from tests.support.terraform_plans import PREFIX, kind
 
-CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
-PREFIX = "trefoil-dev"
 ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
 
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
@@ -19,46 +15,13 @@ pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 
 
 @pytest.fixture(scope="module")
 def services():
-    """What the contract says of each service."""
-    channels = json.loads((ROOT / "shared" / "asyncapi.json").read_text())["channels"].values()
-    told = [channel["x-trefoil"] for channel in channels]
-    return {service["service"]: service for service in told if service["role"] == "service"}
+    return terraform_plans.services()
 
 
 @pytest.fixture(scope="module")
 def planned(stack):
     """What would be made for this repository: values by address."""
-    return {change["address"]: change["change"]["after"] for change in stack.plan()}
-
-
-def kind(planned, name):
-    """The resources of a kind, such as `aws_sqs_queue.this`, by service, or by module where there is one of it."""
-    place = re.compile(rf'module\.(\w+)(?:\["(\w+)"\])?\.{re.escape(name)}(?:\["\w+"\])?')
-    found = [(place.fullmatch(address), values) for address, values in planned.items()]
-    return {match[2] or match[1]: values for match, values in found if match}
-
-
-def test_every_file_is_formatted(stack):
-    done = stack.run("fmt", "-check", "-recursive", "../..", check=False)
-
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_the_stack_is_valid(stack):
-    told = json.loads(stack.run("validate", "-json", check=False).stdout)
-
-    assert (told["valid"], told["diagnostics"]) == (True, [])
-
-
-def test_terraforms_own_tests_pass(stack):
-    files = sorted(path.relative_to(stack.folder).as_posix() for path in stack.folder.glob("tests/*.tftest.hcl"))
-
-    messages = stack.test(*(f"-filter={file}" for file in files))
-
-    (summary,) = messages["test_summary"]
-    assert failures(messages) == []
-    assert summary["test_summary"]["status"] == "pass"
-    assert sorted(messages["test_abstract"][0]["test_abstract"]) == files
+    return terraform_plans.planned(stack)
 
 
 def test_each_service_has_a_queue_and_dead_letters_under_its_name(planned, services):
@@ -227,19 +190,3 @@ def test_whatever_can_be_tagged_is_tagged(planned):
     }
 
     assert untagged == {}
-
-
-@pytest.mark.requires(CHECKOV.exists(), install="checkov: make tools")
-def test_checkov_finds_nothing_that_is_not_explained(stack, tmp_path):
-    tree = stack.folder.parents[1]
-    options = ["--framework=terraform", "--output=json", "--quiet", "--skip-download"]
-    offline = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LOG_LEVEL": "ERROR"}
-
-    done = subprocess.run(
-        [CHECKOV, "--directory", tree, *options], env=offline, check=False, capture_output=True, text=True, timeout=120
-    )
-
-    told = json.loads(done.stdout)
-    assert [f"{found['check_id']} {found['resource']}" for found in told["results"]["failed_checks"]] == []
-    assert told["summary"]["parsing_errors"] == 0
-    assert told["summary"]["resource_count"] > len({"bus", "channel", "function", "store", "timers"})

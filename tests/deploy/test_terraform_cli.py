@@ -10,8 +10,9 @@ import pytest
 from terraform import cli
 from tests.support.terraform import mirrored
 
-AWS, GCP = cli.CLOUDS["aws"], cli.CLOUDS["gcp"]
+AWS, GCP, AZURE = cli.CLOUDS["aws"], cli.CLOUDS["gcp"], cli.CLOUDS["azure"]
 PLACE = {"GOOGLE_CLOUD_PROJECT": "shop-412345", "GOOGLE_REGION": "europe-west3"}
+AZURES_PLACE = {"ARM_SUBSCRIPTION_ID": "01234567-89ab-cdef-0123-456789abcdef", "AZURE_LOCATION": "westeurope"}
 
 
 def test_name_and_stage_are_trefoils_own():
@@ -33,17 +34,30 @@ def test_project_and_region_are_googles_own_settings():
     }
 
 
+def test_subscription_and_region_are_azures_own_settings():
+    told = cli.variables(AZURE, {**AZURES_PLACE, "GOOGLE_REGION": "europe-west3"})
+
+    assert told == {
+        "TF_VAR_name": "trefoil",
+        "TF_VAR_stage": "dev",
+        "TF_VAR_subscription": "01234567-89ab-cdef-0123-456789abcdef",
+        "TF_VAR_region": "westeurope",
+    }
+
+
 @pytest.mark.parametrize(
-    ("settings", "missing"),
+    ("cloud", "settings", "missing"),
     [
-        ({}, "GOOGLE_CLOUD_PROJECT and GOOGLE_REGION"),
-        ({"GOOGLE_REGION": "europe-west3"}, "GOOGLE_CLOUD_PROJECT"),
-        ({"GOOGLE_CLOUD_PROJECT": "shop-412345", "GOOGLE_REGION": ""}, "GOOGLE_REGION"),
+        (GCP, {}, "GOOGLE_CLOUD_PROJECT and GOOGLE_REGION"),
+        (GCP, {"GOOGLE_REGION": "europe-west3"}, "GOOGLE_CLOUD_PROJECT"),
+        (GCP, {"GOOGLE_CLOUD_PROJECT": "shop-412345", "GOOGLE_REGION": ""}, "GOOGLE_REGION"),
+        (AZURE, PLACE, "ARM_SUBSCRIPTION_ID and AZURE_LOCATION"),
+        (AZURE, {**AZURES_PLACE, "AZURE_LOCATION": ""}, "AZURE_LOCATION"),
     ],
 )
-def test_a_place_that_nothing_names_is_asked_for(settings, missing):
+def test_a_place_that_nothing_names_is_asked_for(cloud, settings, missing):
     with pytest.raises(cli.UsageError, match=f"nothing says where to deploy: set {missing}$"):
-        cli.variables(GCP, settings)
+        cli.variables(cloud, settings)
 
 
 def test_an_emulators_functions_are_told_where_it_is():
@@ -185,6 +199,18 @@ def test_a_deployment_to_google_cloud_begins_as_one_to_aws(calls):
     ]
 
 
+def test_a_deployment_to_azure_drains_nothing_for_there_a_filter_can_be_changed(calls):
+    code, called = calls("azure", "apply", "-auto-approve", **AZURES_PLACE, PYTHON313="/opt/python3.13")
+
+    assert code == 0
+    assert called == [
+        "terraform init -input=false [ ]",
+        "terraform workspace select -or-create trefoil-dev [ ]",
+        "python -m functions.package azure --interpreter /opt/python3.13 [ ]",
+        "terraform apply -parallelism=30 -auto-approve [trefoil-dev ]",
+    ]
+
+
 @pytest.mark.parametrize("command", ["plan", "apply"])
 def test_filters_of_the_last_deployment_are_drained(calls, command):
     outputs = '{"filters": {"value": {"users": {"60ab8486": "attributes.to=1"}}}, "tick_id": {"value": "tick"}}'
@@ -272,13 +298,14 @@ def test_bad_input_is_one_sentence(calls, capsys):
     assert calls("aws", "apply", TF_MIRROR="/none") == (2, [])
     assert calls("aws", "apply", PATH="/none") == (2, [])
     assert calls("gcp", "apply") == (2, [])
+    assert calls("azure", "apply") == (2, [])
 
     said = capsys.readouterr().err.splitlines()
-    assert [line.startswith("error: ") for line in said] == [True, True, True, True]
+    assert [line.startswith("error: ") for line in said] == [True] * 5
 
 
 @pytest.mark.parametrize("words", [(), ("aws",), ("aws", "import"), ("mars", "apply")])
 def test_anything_else_is_answered_with_the_usage(calls, capsys, words):
     assert calls(*words) == (2, [])
 
-    assert capsys.readouterr().err.startswith("usage: terraform/cli.py {aws,gcp} {plan,apply,destroy}")
+    assert capsys.readouterr().err.startswith("usage: terraform/cli.py {aws,gcp,azure} {plan,apply,destroy}")

@@ -1,53 +1,32 @@
-"""Terraform's stack for Google Cloud: checked against the provider's schema, tested with mocks.
+"""Terraform's stack for Google Cloud: what it would make for this repository.
 
 Nothing here was ever applied: the provider is a stand-in that knows the schema (tests/support/terraform_schemas).
-How files are formatted, and what checkov finds, is looked at with AWS's.
 """
 
-import json
 import re
 import shutil
 from hashlib import sha256
 
 import pytest
 
-from infra import naming
 from infra.gcp.names import Names
-from tests.support import terraform_gcp
+from tests.support import terraform_plans
 from tests.support.terraform import ROOT, failures
-from tests.support.terraform_gcp import PREFIX, PROJECT, account, dashed, kind
+from tests.support.terraform_gcp import PROJECT, account, dashed
+from tests.support.terraform_plans import PREFIX, kind
 
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
 
 
 @pytest.fixture(scope="module")
 def services():
-    return terraform_gcp.services()
+    return terraform_plans.services()
 
 
 @pytest.fixture(scope="module")
 def planned(gcp_stack):
     """What would be made for this repository: values by address."""
-    return terraform_gcp.planned(gcp_stack)
-
-
-def test_the_stack_is_valid(gcp_stack):
-    told = json.loads(gcp_stack.run("validate", "-json", check=False).stdout)
-
-    assert (told["valid"], told["diagnostics"]) == (True, [])
-
-
-def test_terraforms_own_tests_pass(gcp_stack):
-    files = sorted(
-        path.relative_to(gcp_stack.folder).as_posix() for path in gcp_stack.folder.glob("tests/*.tftest.hcl")
-    )
-
-    messages = gcp_stack.test(*(f"-filter={file}" for file in files))
-
-    (summary,) = messages["test_summary"]
-    assert failures(messages) == []
-    assert summary["test_summary"]["status"] == "pass"
-    assert sorted(messages["test_abstract"][0]["test_abstract"]) == files
+    return terraform_plans.planned(gcp_stack)
 
 
 def test_names_are_those_that_the_code_uses(planned, services):
@@ -63,16 +42,9 @@ def test_names_are_those_that_the_code_uses(planned, services):
     assert dead == topics == {name: names.dead(name) for name in services}
 
 
-def test_the_names_that_it_allows_are_those_that_the_code_allows():
-    variables = (ROOT / "terraform" / "stacks" / "gcp" / "variables.tf").read_text()
-
-    pattern = naming._PART.pattern
-    assert re.findall(r'regex\("\^(.*)\$", var\.(name|stage)\)', variables) == [(pattern, "name"), (pattern, "stage")]
-
-
 def test_the_ids_of_accounts_are_short_enough_and_differ(gcp_stack, services):
     accounts = kind(
-        terraform_gcp.planned(gcp_stack, name="n" * 16, stage="s" * 16), "module.account.google_service_account.this"
+        terraform_plans.planned(gcp_stack, name="n" * 16, stage="s" * 16), "module.account.google_service_account.this"
     )
 
     ids = {each["account_id"] for each in accounts.values()}
@@ -234,7 +206,7 @@ def test_an_older_filter_keeps_its_subscription_until_it_is_drained(gcp_stack, s
     older = 'attributes.to="users"'
     hash_ = sha256(older.encode()).hexdigest()[:8]
 
-    planned = terraform_gcp.planned(gcp_stack, draining={"users": {hash_: older}})
+    planned = terraform_plans.planned(gcp_stack, draining={"users": {hash_: older}})
 
     subscriptions = kind(planned, "google_pubsub_subscription.this")
     assert {each["filter"] for each in subscriptions.pop("users")} == {older, services["users"]["pubsubFilter"]}

@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from infra.gcp.names import Names
-from tests.support import terraform_gcp
-from tests.support.terraform_gcp import PREFIX, PROJECT, account, dashed, kind
+from tests.support import terraform_plans
+from tests.support.terraform_gcp import PROJECT, account, dashed
+from tests.support.terraform_plans import PREFIX, kind
 
 PUBSUB = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
 """Pub/Sub's own account."""
@@ -17,13 +18,13 @@ pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 
 
 @pytest.fixture(scope="module")
 def services():
-    return terraform_gcp.services()
+    return terraform_plans.services()
 
 
 @pytest.fixture(scope="module")
 def planned(gcp_stack):
     """What would be made for this repository: values by address."""
-    return terraform_gcp.planned(gcp_stack)
+    return terraform_plans.planned(gcp_stack)
 
 
 def granted(planned):
@@ -109,7 +110,7 @@ def test_no_key_is_used_that_the_user_does_not_name(planned):
 def test_the_key_that_the_user_names_encrypts_whatever_can_be(gcp_stack):
     key = f"projects/{PROJECT}/locations/europe-west3/keyRings/shop/cryptoKeys/trefoil"
 
-    planned = terraform_gcp.planned(gcp_stack, key_id=key)
+    planned = terraform_plans.planned(gcp_stack, key_id=key)
 
     kinds = {
         "google_pubsub_topic",

@@ -5,24 +5,13 @@ Nobody here can apply the stack, so what finds mistakes is the schema and the st
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
 
 import pytest
 
 from tests.support.terraform import ROOT, Stack, failures, initialised
+from tests.support.terraform_mistakes import Mistake, by_file, said_by_tests, said_by_validation
 
 pytestmark = pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
-
-
-class Mistake(NamedTuple):
-    """A text in a file, what is written instead, and how what is said of it begins."""
-
-    file: str
-    text: str
-    instead: str
-    said: str
 
 
 ACCOUNT = "modules/gcp/account/main.tf"
@@ -118,43 +107,24 @@ TESTS = {
 }
 """What the stack's own tests find."""
 
-MEANT = [pytest.param(file, mistake, id=name) for file, each in TESTS.items() for name, mistake in each.items()]
-
 
 @pytest.fixture(scope="module")
 def copy(google_provider, tmp_path_factory) -> Stack:
     return initialised(ROOT, tmp_path_factory.mktemp("mistakes"), "gcp", google_provider)
 
 
-@contextmanager
-def made(copy: Stack, mistake: Mistake) -> Iterator[None]:
-    """Make a mistake in the copy, and then unmake it."""
-    path = copy.folder.parents[1] / mistake.file
-    right = path.read_text()
-    assert mistake.text in right
-    path.write_text(right.replace(mistake.text, mistake.instead))
-    try:
-        yield
-    finally:
-        path.write_text(right)
-
-
 @pytest.mark.parametrize("mistake", VALIDATION.values(), ids=VALIDATION)
 def test_validation_finds(copy, mistake):
-    with made(copy, mistake):
-        told = json.loads(copy.run("validate", "-json", check=False).stdout)
+    found = said_by_validation(copy, mistake)
 
-    (found,) = {each["summary"] for each in told["diagnostics"]}
     assert found.startswith(mistake.said)
 
 
-@pytest.mark.parametrize(("file", "mistake"), MEANT)
+@pytest.mark.parametrize(("file", "mistake"), by_file(TESTS))
 def test_the_stacks_tests_find(copy, file, mistake):
-    with made(copy, mistake):
-        found = failures(copy.test(f"-filter=tests/{file}.tftest.hcl"))
+    found = said_by_tests(copy, file, mistake)
 
-    first = next(iter(found), "nothing")  # others follow from it
-    assert f": {mistake.said}" in first
+    assert f": {mistake.said}" in found
 
 
 def test_a_filter_that_pubsub_has_no_room_for_is_found(copy):

@@ -145,10 +145,11 @@ def test_a_schema_holds_the_types_in_use_and_no_others(name):
 
 
 @pytest.mark.requires(shutil.which("terraform"), install="Terraform 1.11 or newer")
-def test_terraform_is_served_the_schema_as_it_is(gcp_stack):
-    written = json.loads((SCHEMAS / "google.json").read_text())
+@pytest.mark.parametrize(("name", "stack"), {"google": "gcp_stack", "azurerm": "azure_stack"}.items())
+def test_terraform_is_served_the_schema_as_it_is(name, stack, request):
+    written = json.loads((SCHEMAS / f"{name}.json").read_text())
 
-    served = json.loads(gcp_stack.run("providers", "schema", "-json").stdout)
+    served = json.loads(request.getfixturevalue(stack).run("providers", "schema", "-json").stdout)
 
     (source,) = written["provider_schemas"]
     assert _bare(served["provider_schemas"][source]) == _bare(written["provider_schemas"][source])

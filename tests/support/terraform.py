@@ -96,13 +96,19 @@ def _functions(service: str, prefix: str) -> Iterator[tuple[str, str]]:
     yield f'module.function["{service}"].{function}', f'{{ service_config = {{ uri = "{uri}" }} }}'
 
 
-_PROVIDERS = {"aws": "aws", "gcp": "google"}
+def _known(_service: str, _prefix: str) -> Iterator[tuple[str, str]]:
+    """What Azure's stack says of a service, it knows from names."""
+    return iter(())
 
-_ADDRESSES = {"aws": _queues, "google": _functions}
+
+_PROVIDERS = {"aws": "aws", "gcp": "google", "azure": "azurerm"}
+
+_ADDRESSES = {"aws": _queues, "google": _functions, "azurerm": _known}
 
 _PLACES: dict[str, dict[str, str]] = {
     "aws": {},  # the mocks say where
     "google": {"project": "shop-412345", "region": "europe-west3"},
+    "azurerm": {"subscription": "01234567-89ab-cdef-0123-456789abcdef", "region": "westeurope"},
 }
 """Variables that say where things lie."""
 
@@ -131,7 +137,7 @@ def initialised(tree: Path, target: Path, cloud: str = "aws", served: Mapping[st
 
 def _without_user(environment: Mapping[str, str]) -> dict[str, str]:
     """Neither the user's variables nor an account."""
-    theirs = ("AWS_", "GOOGLE_", "TF_VAR_")
+    theirs = ("ARM_", "AWS_", "AZURE_", "GOOGLE_", "TF_VAR_")
     return {name: value for name, value in environment.items() if not name.startswith(theirs)}
 
 
@@ -171,3 +177,17 @@ def gcp_stack(tmp_path_factory, requires, google_provider) -> Stack:
     """This repository's for Google Cloud, initialised once a session."""
     requires(shutil.which("terraform"), "Terraform 1.11 or newer")
     return initialised(ROOT, tmp_path_factory.mktemp("terraform"), "gcp", google_provider)
+
+
+@pytest.fixture(scope="session")
+def azure_provider() -> Iterator[dict[str, str]]:
+    """Azure's provider, as Google's."""
+    with stub.serving(SCHEMAS / "azurerm.json") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def azure_stack(tmp_path_factory, requires, azure_provider) -> Stack:
+    """This repository's for Azure, initialised once a session."""
+    requires(shutil.which("terraform"), "Terraform 1.11 or newer")
+    return initialised(ROOT, tmp_path_factory.mktemp("terraform"), "azure", azure_provider)

@@ -33,6 +33,33 @@ class Provider:
 
 
 PROVIDERS = {
+    "azurerm": Provider(
+        package="@cdktf/provider-azurerm@14.23.1",  # of the provider's version 4.55.0
+        source=f"{REGISTRY}/hashicorp/azurerm",
+        types=(
+            "application-insights",
+            "data-azurerm-client-config",
+            "function-app-flex-consumption",
+            "log-analytics-workspace",
+            "management-lock",
+            "monitor-diagnostic-setting",
+            "monitor-metric-alert",
+            "monitor-scheduled-query-rules-alert-v2",
+            "resource-group",
+            "resource-group-template-deployment",
+            "role-assignment",
+            "service-plan",
+            "servicebus-namespace",
+            "servicebus-queue",
+            "servicebus-subscription",
+            "servicebus-subscription-rule",
+            "servicebus-topic",
+            "storage-account",
+            "storage-blob",
+            "storage-container",
+            "user-assigned-identity",
+        ),
+    ),
     "google": Provider(
         package="@cdktf/provider-google@16.12.0",  # of the provider's version 6.50.0
         source=f"{REGISTRY}/hashicorp/google",
