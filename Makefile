@@ -86,9 +86,9 @@ gcp: .venv/gcp.stamp ## Install what `trefoil --cloud gcp` takes
 
 azure: .venv/azure.stamp ## Install what `trefoil --cloud azure` takes
 
-tools: .venv-checkov/tool.stamp $(SAM_SETTINGS) localstack ## Install what some tests take and are skipped without
+tools: .venv-checkov/tool.stamp $(SAM_SETTINGS) localstack azure-functions .npm-azurite/tool.stamp ## Install what some tests take and are skipped without
 
-emulators: .venv/emulators.stamp ## Install what `trefoil emulators up` starts; `make test` does so too
+emulators: .venv/emulators.stamp $(if $(shell command -v npm),.npm-azurite/tool.stamp) ## Install what `trefoil emulators up` starts; `make test` does so too
 
 localstack: ## Install what `trefoil emulators up localstack` starts, in its own environment with Python 3.13
 	@python="$$($(PYTHON) -m infra.emulators.interpreters 3.13 "$$PYTHON313")" && \
@@ -125,12 +125,13 @@ lock: .venv-lock/uv.stamp ## Pin the dependencies again; ARGS=--upgrade takes ne
 	@$(LOCK) requirements/lambda-provided.in --output-file requirements/lambda-provided.txt
 	@$(LOCK) requirements/cloudrun.in --output-file requirements/cloudrun.txt
 	@$(LOCK_FUNCTIONS) requirements/azurefunctions.in --output-file requirements/azurefunctions.txt
+	@$(LOCK_FUNCTIONS) requirements/azureworker.in --output-file requirements/azureworker.txt
 	@$(LOCK_LOCALSTACK) requirements/localstack.in --output-file requirements/localstack.txt
 	@$(LOCK) requirements/checkov.in --output-file requirements/checkov.txt
 	@$(LOCK) requirements/sam.in --output-file requirements/sam.txt
 
 clean: ## Remove environments, caches and builds
-	@rm -rf .venv .venv313 .venv-checkov .venv-localstack .venv-lock .venv-sam .cache build dist
+	@rm -rf .npm-azurite .venv .venv313 .venv-azure .venv-checkov .venv-localstack .venv-lock .venv-sam .cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK = .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header \

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.aws_emulators", "tests.support.gcp_emulators"]
+pytest_plugins = ["tests.support.aws_emulators", "tests.support.gcp_emulators", "tests.support.azure_emulators"]
 
 IN_CI = os.environ.get("CI") == "true"
 

@@ -13,7 +13,7 @@ from threading import Lock
 
 import azure.functions as func
 
-from functions.azure.telemetry import HostLogging
+from functions.azure.telemetry import HostLogging, quieten
 from infra.azure.clients import BUS
 from infra.azure.names import names
 from infra.azure.records import triggered
@@ -60,7 +60,7 @@ class Function:
         def settle(settlements: "Sequence[tuple[Delivery, Outcome]]") -> None:
             staying.extend(self.azure.channels.carry_out(self.name, settlements))
 
-        deliveries = [triggered(message, self.name) for message in messages]
+        deliveries = triggered(messages, self.name)
         self.receiver.receive(deliveries, settle, self.azure.clock.now() + self._seconds)
         if staying:
             raise PublishFailed(f"{len(staying)} of {len(deliveries)} messages could be neither settled nor copied")
@@ -87,6 +87,8 @@ def _handler(service: str) -> Callable[[Messages], None]:
 
     return handle
 
+
+quieten()
 
 app = func.FunctionApp()
 

@@ -9,6 +9,13 @@ from shared.kernel.telemetry import Observation
 
 _encoder = msgspec.json.Encoder()
 _LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
+_SDKS = ("azure.core", "azure.data", "azure.identity", "azure.servicebus", "urllib3")
+
+
+def quieten() -> None:
+    """Have the SDKs say only what went wrong: the worker hands over all, and they write a dozen lines of every call."""
+    for name in _SDKS:
+        logging.getLogger(name).setLevel(logging.ERROR if name == "urllib3" else logging.WARNING)
 
 
 class HostLogging:

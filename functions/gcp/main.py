@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import functions_framework
 
-# What the clients take is imported here, so that no first message waits for it, nor that of a worker that replaces one.
+# What the clients take is imported here: no first message waits for it, nor does that of a worker that replaces one.
 import google.cloud.firestore
 import google.pubsub_v1  # noqa: F401
 

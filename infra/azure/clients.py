@@ -45,7 +45,7 @@ class Clients:
         self._bus = bus
         self._tables = tables
         self._made: dict[tuple[str, str], Any] = {}
-        self._lock = Lock()
+        self._locks: dict[tuple[str, str], Lock] = {}
 
     @property
     def bus(self) -> "ServiceBusClient":
@@ -87,11 +87,12 @@ class Clients:
         self._made.clear()
 
     def _once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:
-        if (kind, name) not in self._made:
-            made = make()
-            with self._lock:  # two may have been made at once: one stays
-                self._made.setdefault((kind, name), made)
-        return self._made[kind, name]
+        key = (kind, name)
+        if key not in self._made:
+            with self._locks.setdefault(key, Lock()):  # one each, for some are made of others
+                if key not in self._made:
+                    self._made[key] = make()
+        return self._made[key]
 
     def _new_bus(self) -> Any:
         from azure.servicebus import ServiceBusClient  # noqa: PLC0415 - a tick needs no tables, a look no bus

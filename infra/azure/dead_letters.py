@@ -1,6 +1,7 @@
 """Dead letters on Service Bus: the untouched original in a queue of its own, with the reason in its properties."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,11 @@ PATIENCE_SECONDS = 2.0
 
 CRASHED = "MaxDeliveryCountExceeded"
 """Service Bus's reason for what was delivered as often as the queue allows."""
+
+_REASON, _WHY = "DeadLetterReason", "DeadLetterErrorDescription"
+"""Properties that Service Bus adds to what it moves."""
+_DELIVERIES = re.compile(r"after (\d+) delivery attempts")
+"""In the description: a message that was forwarded is counted anew."""
 
 
 class ServiceBusDeadLetters:
@@ -45,12 +51,13 @@ class ServiceBusDeadLetters:
         receipt: Receipt = delivery.receipt
         self._seen[service, receipt.id] = receipt
         told = texts(message.application_properties)
-        failure = failure_in(told) or _brokers(message, delivery.attempts)
+        ours = failure_in(told)
+        attempts = int(number(told.get(ATTEMPTS), delivery.attempts)) if ours else _deliveries(told, delivery.attempts)
         return Parked(
             receipt.id,
             service,
-            failure,
-            int(number(told.get(ATTEMPTS), delivery.attempts)),
+            ours or _brokers(told, attempts),
+            attempts,
             receipt.first,
             number(told.get(LAST), receipt.first),
             delivery.body,
@@ -111,8 +118,13 @@ def looked_into(clients: Clients, queue: str) -> Iterator[Any]:
         after = (found[-1].sequence_number or 0) + 1
 
 
-def _brokers(message: Any, attempts: int) -> Failure:
+def _deliveries(told: Mapping[str, str], counted: int) -> int:
+    found = _DELIVERIES.search(told.get(_WHY, ""))
+    return int(number(told.get(ATTEMPTS), 0)) + int(found[1]) if found else counted
+
+
+def _brokers(told: Mapping[str, str], attempts: int) -> Failure:
     """Why Service Bus itself moved it: no function lived to settle it, as often as allowed, or a reason of its own."""
-    if message.dead_letter_reason in (None, CRASHED):
+    if told.get(_REASON, CRASHED) == CRASHED:
         return deliveries_exhausted(attempts)
-    return Failure("Undeliverable", message.dead_letter_reason, message.dead_letter_error_description or "", "broker")
+    return Failure("Undeliverable", told[_REASON], told.get(_WHY, ""), "broker")

@@ -20,6 +20,8 @@ BATCH_BYTES = 240 * 1024
 """A transfer holds 256 KB in the standard tier, what frames it included (Service Bus quotas)."""
 _FRAME = 256
 """Bytes, generously, of what frames a message, beside its properties."""
+_WHOLE = range(-(2**31), 2**31)
+"""Whole numbers that the SDK sends; it reads longer ones, too, and times as such."""
 
 Properties = Mapping[Any, Any]
 """Application properties; a received message's names may be bytes."""
@@ -83,9 +85,21 @@ def _message(letter: Letter) -> "ServiceBusMessage":
     return ServiceBusMessage(
         letter.body,
         message_id=letter.id,
-        application_properties=dict(letter.properties),
+        application_properties={name: _sendable(value) for name, value in letter.properties.items()},
         content_type=letter.content_type,
         subject=letter.subject,
         correlation_id=letter.correlation_id,
         scheduled_enqueue_time_utc=None if letter.due is None else datetime.fromtimestamp(letter.due, UTC),
     )
+
+
+def _sendable(value: Any) -> Any:
+    """A property as the SDK sends it: it refuses some of what it has received itself."""
+    if isinstance(value, int):
+        return value if value in _WHOLE else str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode()  # a text, as far as it lets anybody know
+        except UnicodeDecodeError:
+            return bytearray(value)
+    return value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 from zlib import crc32
@@ -129,11 +130,11 @@ class TableTimers:
         with _asking(self._table):
             rows = self._clients.table(self._table).query_entities(
                 "PartitionKey eq @shard and RowKey ge 'due-' and RowKey lt @end",
-                parameters={"shard": shard, "end": _moment(now + 0.001)},
+                parameters={"shard": shard, "end": _moment(now, 1)},
                 results_per_page=limit,
             )
-            page: Iterable[Any] = next(rows.by_page(), ())
-            for timer in map(_timer, page):
+            # Stops before it would ask for a further page; the service may end one early.
+            for timer in map(_timer, islice(rows, limit)):
                 if timer.due <= now:
                     yield timer
 
@@ -180,9 +181,9 @@ def _when(timer: Timer) -> str:
     return f"{_moment(timer.due)}-{quote(timer.message.id, safe=':')}"
 
 
-def _moment(seconds: float) -> str:
+def _moment(seconds: float, later: int = 0) -> str:
     """A time as it sorts: milliseconds since 1970."""
-    return f"due-{max(0, int(seconds * 1000)):016d}"
+    return f"due-{max(0, int(seconds * 1000)) + later:016d}"
 
 
 def _timer(entity: Mapping[str, Any]) -> Timer:

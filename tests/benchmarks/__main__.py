@@ -8,7 +8,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import aws_calls, aws_flow, aws_functions, aws_imports, growth, imports, kernel, sqlite_flow
+from tests.benchmarks import (
+    aws_calls,
+    aws_flow,
+    aws_functions,
+    aws_imports,
+    gcp_calls,
+    gcp_flow,
+    gcp_imports,
+    growth,
+    imports,
+    kernel,
+    sqlite_flow,
+)
 from tests.benchmarks.measure import FULL, QUICK, Benchmark, Table
 from tests.benchmarks.report import as_json, machine, show
 
@@ -22,6 +34,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "aws-calls": aws_calls.measure,
     "aws-flow": aws_flow.measure,
     "aws-functions": aws_functions.measure,
+    "gcp-import": gcp_imports.measure,
+    "gcp-calls": gcp_calls.measure,
+    "gcp-flow": gcp_flow.measure,
 }
 
 

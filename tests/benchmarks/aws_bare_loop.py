@@ -7,29 +7,20 @@ dead letter, no log, and of validation only what decoding does. It plays answers
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import time
 from typing import Any
-
-import msgspec
-from msgspec import Raw
 
 from infra.aws.clients import CONNECTIONS
 from infra.aws.wiring import Aws
 from shared.catalog import CATALOG
-from shared.kernel.commit import Commit, Emitted, Handled
+from shared.kernel.commit import Commit, Emitted
 from shared.kernel.message import Envelope
-from shared.revenue.model import shard_of_day
 from tests.benchmarks.aws_loop import Loop, Messages
 from tests.benchmarks.measure import batches, check
+from tests.benchmarks.playback import Playback, encode, leaving, read, read_commit
 from tests.benchmarks.script import Script
 
-_DIGEST = "0123456789abcdef"
 _PAGE = 64
 _ENTRIES = 10
-
-_read = msgspec.json.Decoder(Envelope).decode
-_read_commit = msgspec.json.Decoder(Commit).decode
-_encode = msgspec.json.Encoder().encode
 
 Item = dict[str, dict[str, str]]
 
@@ -41,34 +32,26 @@ class BareLoop(Loop):
         super().__init__(aws, services, batch)
         self._dynamodb, self._sns, self._topic = aws.clients.dynamodb, aws.clients.sns, aws.topic()
         self._names = aws.names
-        self._script = script
+        self._played = Playback(script)
         self._pool = ThreadPoolExecutor(CONNECTIONS)
-        payloads = {payload for service in CATALOG.services.values() for payload in service.handles}
-        self._readers = {str(payload.message_type): msgspec.json.Decoder(payload).decode for payload in payloads}
 
     def handle(self, service: str, messages: Messages) -> None:
         groups: dict[str, list[Envelope]] = defaultdict(list)
         for each in messages:
-            stream, message = self._open(service, each["Body"])
+            stream, message = self._played.open(service, each["Body"])
             groups[stream].append(message)
         versions = dict(zip(groups, self._each(self._version, groups), strict=True))
         if CATALOG.services[service].at_most_once:
-            claims = [Commit(s, versions[s] + 1, time(), claims=[_handled(m) for m in ms]) for s, ms in groups.items()]
+            claims = [self._played.claim(stream, versions[stream] + 1, ms) for stream, ms in groups.items()]
             self._each(self._append, claims)
             versions = {stream: version + 1 for stream, version in versions.items()}
-        commits = [self._answer(service, stream, versions[stream] + 1, ms) for stream, ms in groups.items()]
+        commits = [self._played.answer(service, stream, versions[stream] + 1, ms) for stream, ms in groups.items()]
         self._each(self._append, commits)
         self._send([each for commit in commits for each in commit.messages])
 
     def _each(self, step: Callable[[Any], Any], parts: Any) -> list[Any]:
         parts = list(parts)
         return [step(part) for part in parts] if len(parts) < 2 else list(self._pool.map(step, parts))
-
-    def _open(self, service: str, body: str) -> tuple[str, Envelope]:
-        message = _read(body)
-        payload: Any = self._readers[message.type](message.data)
-        key = shard_of_day(payload.date, message.subject) if service == "revenue" else message.subject
-        return f"{service}/{key}", message
 
     def _version(self, stream: str) -> int:
         """The stream's newest version; the commits on its page are decoded, as a state would need them."""
@@ -81,13 +64,13 @@ class BareLoop(Loop):
             ConsistentRead=True,
             Limit=_PAGE,
         )
-        return max((_read_commit(item["body"]["S"]).version for item in page["Items"]), default=0)
+        return max((read_commit(item["body"]["S"]).version for item in page["Items"]), default=0)
 
     def _append(self, commit: Commit) -> None:
         item = {
             "stream": {"S": commit.stream},
             "version": {"N": str(commit.version)},
-            "body": {"S": _encode(commit).decode()},
+            "body": {"S": encode(commit).decode()},
         }
         self._put(self._names.commits, item, "stream")
 
@@ -99,23 +82,8 @@ class BareLoop(Loop):
             ExpressionAttributeNames={"#key": key},
         )
 
-    def _answer(self, service: str, stream: str, version: int, messages: Sequence[Envelope]) -> Commit:
-        now = time()
-        emitted: list[Emitted] = []
-        snapshot = None
-        for position, message in enumerate(messages):
-            answer = self._script[service, message.type]
-            snapshot = answer.snapshot
-            for step in answer.steps:
-                body = _encode(step.envelope(message, stream, version, len(emitted), now))
-                due = None if step.delay is None else now + step.delay
-                emitted.append(Emitted(position, Raw(body), due, step.private))
-        return Commit(stream, version, now, [_handled(each) for each in messages], emitted, snapshot=snapshot)
-
     def _send(self, emitted: Sequence[Emitted]) -> None:
-        self._each(
-            self._publish, batches([each for each in emitted if each.due is None and not each.private], _ENTRIES)
-        )
+        self._each(self._publish, batches(leaving(emitted), _ENTRIES))
         for each in emitted:
             if each.due is not None:
                 self._set_timer(bytes(each.body), each.due)
@@ -131,17 +99,13 @@ class BareLoop(Loop):
         check("messages that were not published", len(answer.get("Failed", ())), 0)
 
     def _set_timer(self, body: bytes, due: float) -> None:
-        message = _read(body)
+        message = read(body)
         service = message.source.removeprefix("/")
         item = {"shard": "0", "id": message.id, "type": message.type, "subject": message.subject, "to": service}
         texts = {name: {"S": value} for name, value in {**item, "body": body.decode()}.items()}
         self._put(self._names.timers, {**texts, "due": {"N": repr(due)}}, "id")
 
 
-def _handled(message: Envelope) -> Handled:
-    return Handled(message.source, message.id, _DIGEST, message.time.timestamp(), message.type)
-
-
 def _attributes(emitted: Emitted) -> dict[str, Any]:
-    message = _read(emitted.body)
+    message = read(emitted.body)
     return {name: {"DataType": "String", "StringValue": getattr(message, name)} for name in ("type", "subject")}

@@ -13,7 +13,8 @@ from tests.benchmarks.aws_counts import PUBLISHES, READS, WRITES, Calls
 from tests.benchmarks.aws_emulator import fresh, running
 from tests.benchmarks.aws_powertools import Payments
 from tests.benchmarks.aws_shop import Deployment, Functions
-from tests.benchmarks.measure import Row, Scale, Table, batches, check
+from tests.benchmarks.counts import a_message, others
+from tests.benchmarks.measure import Scale, Table, batches, check
 from tests.benchmarks.powertools import event
 from tests.benchmarks.samples import captures, purchases
 from tests.benchmarks.script import note
@@ -56,20 +57,14 @@ def count(scale: Scale, folder: Path) -> list[Table]:
             for batch in BATCHES
         }
     log.unlink()
-    others = "; ".join(f"{name}: {calls.others}" for name, (calls, _) in found.items() if calls.others)
     tables = [
-        _table("DynamoDB reads", "calls a message", found, partial(Calls.count, kinds=READS)),
-        _table("DynamoDB writes", "calls a message", found, partial(Calls.count, kinds=WRITES)),
-        _table("SNS publishes", "calls a message", found, partial(Calls.count, kinds=PUBLISHES)),
-        _table("Written to DynamoDB", "bytes a message", found, lambda calls: calls.written),
+        a_message("On AWS: DynamoDB reads", "calls", found, partial(Calls.count, kinds=READS)),
+        a_message("On AWS: DynamoDB writes", "calls", found, partial(Calls.count, kinds=WRITES)),
+        a_message("On AWS: SNS publishes", "calls", found, partial(Calls.count, kinds=PUBLISHES)),
+        a_message("On AWS: written to DynamoDB", "bytes", found, lambda calls: calls.written),
     ]
-    tables[-1].notes.extend([*NOTES, f"Other calls: {others or 'none'}."])
+    tables[-1].notes.extend([*NOTES, others(found)])
     return tables
-
-
-def _table(title: str, unit: str, found: dict[str, Counted], value: Callable[[Calls], int]) -> Table:
-    rows = [Row(name, [value(calls) / messages]) for name, (calls, messages) in found.items()]
-    return Table(title=f"On AWS: {title}", unit=unit, rows=rows, digits=0 if unit.startswith("bytes") else 2)
 
 
 def _flow(folder: Path, orders: int, batch: int) -> Counted:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
 
 from shared.catalog import CATALOG
 from tests.benchmarks.aws_bare_loop import BareLoop
@@ -15,7 +14,8 @@ from tests.benchmarks.aws_calls import counted
 from tests.benchmarks.aws_emulator import fresh, running
 from tests.benchmarks.aws_loop import Loop
 from tests.benchmarks.aws_shop import Deployment, Functions
-from tests.benchmarks.measure import MILLISECONDS, Case, Row, Scale, Table, check, interleave, seconds
+from tests.benchmarks.latencies import measured
+from tests.benchmarks.measure import MILLISECONDS, Case, Scale, Table, check, interleave, seconds
 from tests.benchmarks.samples import purchases
 from tests.benchmarks.script import note
 
@@ -101,15 +101,10 @@ def _speed(scale: Scale, flow: Flow, batch: int) -> Table:
 
 def _latency(scale: Scale, flow: Flow) -> Table:
     orders = max(scale.orders // LATENCY_SHARE, 2)
-    found: dict[str, list[list[float]]] = {BARE: [], TREFOIL: []}
-
-    def turn(name: str, contender: Callable[[int], Loop]) -> float:
-        found[name].append(flow.latencies(contender, orders))
-        return median(found[name][-1])
-
-    cases = [Case(BARE, partial(turn, BARE, flow.bare)), Case(TREFOIL, partial(turn, TREFOIL, flow.trefoil))]
-    interleave(cases, scale.rounds)
-    rows = [Row(f"{name}, p50", [median(each) for each in turns]) for name, turns in found.items()]
-    rows += [Row(f"{name}, p95", [quantiles(each, n=20)[-1] for each in turns]) for name, turns in found.items()]
+    contenders = {
+        BARE: partial(flow.latencies, flow.bare, orders),
+        TREFOIL: partial(flow.latencies, flow.trefoil, orders),
+    }
+    rows = measured(contenders, scale.rounds)
     title = "One order at a time on MiniStack: sent to last effect"
     return Table(title=title, unit="ms", rows=rows, against=[f"{BARE}, p50"], notes=NOTES)

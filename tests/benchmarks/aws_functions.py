@@ -16,6 +16,7 @@ from shared.kernel.commit import Commit
 from shared.kernel.errors import ConfigurationError
 from tests.benchmarks.aws_emulator import fresh, running
 from tests.benchmarks.measure import MILLISECONDS, Row, Scale, Table, check
+from tests.benchmarks.providers import ALL_GOES_WELL
 from tests.benchmarks.samples import purchases
 from tests.benchmarks.script import note
 from tests.support.aws_emulators import AwsEmulator
@@ -26,14 +27,6 @@ PATIENCE = 600
 POLL = 0.25
 """Seconds between two looks whether all is handled; they cost the emulator a scan."""
 SHARE = 40
-
-_ALL_GOES_WELL = {
-    "TREFOIL_PAYMENT_DECLINE_RATE": "0",
-    "TREFOIL_PAYMENT_TRANSIENT_RATE": "0",
-    "TREFOIL_CARRIER_FAILURE_RATE": "0",
-    "TREFOIL_CARRIER_UNDELIVERABLE_RATE": "0",
-    "TREFOIL_CARRIER_TRANSIENT_RATE": "0",
-}
 
 
 class Deployed:
@@ -56,7 +49,7 @@ class Deployed:
             "TREFOIL_SERVICE": service,
             "TREFOIL_BUS_ARN": self._aws.topic(),
             "AWS_ENDPOINT_URL": emulator.endpoint,
-            **_ALL_GOES_WELL,
+            **ALL_GOES_WELL,
         }
         self._aws.clients.functions.create_function(
             FunctionName=name,

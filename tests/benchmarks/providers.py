@@ -38,3 +38,12 @@ PROVIDERS: dict[str, Any] = {
     "notifications": SilentMailer(),
 }
 """By service."""
+
+ALL_GOES_WELL = {
+    "TREFOIL_PAYMENT_DECLINE_RATE": "0",
+    "TREFOIL_PAYMENT_TRANSIENT_RATE": "0",
+    "TREFOIL_CARRIER_FAILURE_RATE": "0",
+    "TREFOIL_CARRIER_UNDELIVERABLE_RATE": "0",
+    "TREFOIL_CARRIER_TRANSIENT_RATE": "0",
+}
+"""Settings of functions in processes of their own, whose simulated providers then always agree."""

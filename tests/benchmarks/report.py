@@ -16,7 +16,10 @@ from rich.table import Table as Grid
 
 from tests.benchmarks.measure import MICROSECONDS, Table
 
-PEERS = ("msgspec", "aws-lambda-powertools", "pydantic", "huey", "boto3", "ministack")
+PEERS = (
+    *("msgspec", "aws-lambda-powertools", "pydantic", "huey", "boto3", "ministack"),
+    *("functions-framework", "google-cloud-firestore", "google-cloud-pubsub", "gunicorn"),
+)
 _SYNCS = 21
 
 

@@ -1,6 +1,7 @@
 """`trefoil emulators` as a person meets it: settings for the shell on one stream, words on the other."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 
 from infra.emulators import process
 from infra.emulators.supervisor import free_port
-from infra.emulators.wiring import google, supervisor
+from infra.emulators.wiring import azure, google, supervisor
 from tests.local.driver import trefoil
+from tests.support.azure_emulators import FUNCTIONS
 from tests.support.gcp_emulators import CLOUD_RUN, missing
 from tests.support.stand_ins import three_free_ports
 
@@ -76,12 +78,12 @@ def test_one_that_died_is_called_dead():
 
 
 def test_a_failure_prints_nothing_that_a_shell_would_run():
-    refused = trefoil("emulators", "up", "azure")
+    refused = trefoil("emulators", "up", "kafka")
 
     assert (refused.code, refused.out) == (2, "")
     assert (
-        "error: there is no emulator 'azure'; there are: aws, localstack, pubsub, firestore, cloudrun, gcp"
-        in refused.err
+        "error: there is no emulator 'kafka'; there are: aws, localstack, pubsub, firestore, cloudrun, servicebus,"
+        " azurite, azurefunctions, gcp, azure" in refused.err
     )
 
 
@@ -116,6 +118,30 @@ def test_a_cloud_of_several_goes_up_and_down_as_one(folder, requires):
         f"The stand-in for Cloud Run on port {port + 2} is stopped",
         f"Google's Firestore emulator on port {port + 1} is stopped",
         f"Google's Pub/Sub emulator on port {port} is stopped",
+    ]
+
+
+def test_azure_goes_up_and_down_as_one(folder, requires):
+    lacks = [missing(each, folder) for each in (*azure(), FUNCTIONS)]
+    requires(not any(lacks), f"Azure's emulators: {' '.join(lacks)}")
+    port = three_free_ports()
+
+    up = trefoil("emulators", "up", "azure", "--port", str(port))
+    seen = trefoil("emulators", "status", "--json")
+    down = trefoil("emulators", "down", "azure", "--port", str(port))
+
+    assert up.code == 0
+    assert re.findall(r"(?m)^export (\w+)=.*127\.0\.0\.1:(\d+)", up.out) == [
+        ("TREFOIL_SERVICEBUS", str(port)),
+        ("TREFOIL_TABLES", str(port + 1)),
+    ]
+    assert {each["name"]: each["state"] for each in seen.json} == dict.fromkeys(
+        ("servicebus", "azurite", "azurefunctions"), "running"
+    )
+    assert down.err.splitlines() == [
+        f"The local Functions host on port {port + 2} is stopped",
+        f"Azurite on port {port + 1} is stopped",
+        f"The Service Bus emulator on port {port} is stopped",
     ]
 
 

@@ -13,7 +13,10 @@ from infra.emulators.wiring import supervisor
 
 app = typer.Typer(no_args_is_help=True, help="Start and stop the clouds' emulators on this machine.")
 
-_NAMES = "aws (MiniStack), localstack, gcp (all three of: pubsub, firestore, cloudrun), or one of these three"
+_NAMES = (
+    "aws (MiniStack), localstack, gcp (pubsub, firestore and cloudrun), azure (servicebus, azurite and azurefunctions),"
+    " or one of these six"
+)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help=f"{_NAMES}.")]
 _AnyName = Annotated[str | None, typer.Argument(metavar="[NAME]", help=f"{_NAMES}; all, if it is left out.")]
@@ -23,7 +26,8 @@ _Port = Annotated[
         min=1,
         max=65535,
         help="Where it listens: 4566 for aws, 4567 for localstack, 8085 for pubsub, 8086 for firestore, 8087 for"
-        " cloudrun. The emulators of gcp take this port and the two after it.",
+        " cloudrun, 5672 for servicebus, 10002 for azurite, 7071 for azurefunctions. The emulators of gcp, and those of"
+        " azure, take this port and the two after it.",
     ),
 ]
 _AnyPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Only what listens there.")]

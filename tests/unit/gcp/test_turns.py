@@ -17,7 +17,7 @@ def turns():
 
 
 def delivery(body):
-    return Delivery(body, 1, False, {}, None)
+    return Delivery(body, attempts=1, addressed=False, attributes={}, receipt=None)
 
 
 def meet(turns, *bodies):
