@@ -71,7 +71,6 @@ SECTION = commands()[ON_AWS]
 DOWN = next(place for place, command in enumerate(SECTION) if command.startswith("make destroy-"))
 
 HERE = {
-    "make emulators": "true",
     'eval "$(trefoil emulators up aws)"': "true",
     "trefoil emulators down aws": "true",
 }

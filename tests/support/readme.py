@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
-ON_CLOUDS = ON_AWS, ON_GOOGLE = "On AWS", "On Google Cloud"
+ON_CLOUDS = ON_AWS, ON_OTHERS = "On AWS", "On Google Cloud, and on Azure"
+"""The second is written for Google Cloud, and for Azure with the other name."""
 
 
 def commands() -> dict[str, list[str]]:
