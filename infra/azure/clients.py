@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, DeserializationError
 from msgspec import Struct
 
 from shared.kernel.errors import ConfigurationError
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
     from azure.servicebus.management import ServiceBusAdministrationClient
 
-FAULTS = (AzureError,)
-"""Whatever Azure's clients raise when a call failed; those of Service Bus are among it."""
+FAULTS = (AzureError, DeserializationError)
+"""Whatever Azure's clients raise when a call failed, or was answered by something else; Service Bus's are among it."""
 
 CONNECTIONS = 16
 """How many groups of a batch are handled at once, and so how many calls are under way."""

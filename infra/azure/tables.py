@@ -57,7 +57,8 @@ class TableStore:
     def append(self, commit: Commit) -> None:
         """See Store.
 
-        When an answer is lost, the SDK asks again and meets its own entity: a conflict that the reload explains.
+        After an error that came when all was done, the SDK asks again and meets its own entity: a conflict that the
+        reload explains. When no answer comes at all it gives up, since inserts are not to be repeated for all it knows.
         """
         entity = {**_key(commit.stream, commit.version), **_parts(encode_commit(commit).decode())}
         with _asking(self._table):
