@@ -26,6 +26,7 @@ CALL_SECONDS = 10
 
 
 BUS, BUS_HOST = "TREFOIL_SERVICEBUS", "TREFOIL_SERVICEBUS__fullyQualifiedNamespace"
+ADMINISTRATION = "TREFOIL_SERVICEBUS_ADMINISTRATION"
 TABLES, TABLES_HOST = "TREFOIL_TABLES", "TREFOIL_TABLES__tableServiceUri"
 """Settings as Azure Functions' own connections are named: a connection string, or where an identity is known."""
 
@@ -36,6 +37,8 @@ class Address(Struct, frozen=True):
     connection: str = ""
     host: str = ""
     """A name for Service Bus, an address for Tables."""
+    administration: str = ""
+    """A connection string for Service Bus's administration, where it is not at the same place: an emulator's."""
 
 
 class Clients:
@@ -105,8 +108,13 @@ class Clients:
     def _new_administration(self) -> Any:
         from azure.servicebus.management import ServiceBusAdministrationClient  # noqa: PLC0415 - for operators
 
-        if self._bus.connection:
-            return ServiceBusAdministrationClient.from_connection_string(self._bus.connection)
+        connection = self._bus.administration or self._bus.connection
+        if "UseDevelopmentEmulator=true" in connection:
+            from infra.azure.plain_http import PlainHttp  # noqa: PLC0415 - for emulators
+
+            return ServiceBusAdministrationClient.from_connection_string(connection, transport=PlainHttp())
+        if connection:
+            return ServiceBusAdministrationClient.from_connection_string(connection)
         return ServiceBusAdministrationClient(_host(self._bus, BUS_HOST), _identity())
 
     def _new_tables(self) -> Any:

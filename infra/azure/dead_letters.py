@@ -25,7 +25,7 @@ CRASHED = "MaxDeliveryCountExceeded"
 
 _REASON, _WHY = "DeadLetterReason", "DeadLetterErrorDescription"
 """Properties that Service Bus adds to what it moves."""
-_DELIVERIES = re.compile(r"after (\d+) delivery attempts")
+_DELIVERIES = re.compile(r"after (\d+) delivery attempt")
 """In the description: a message that was forwarded is counted anew."""
 
 
@@ -112,10 +112,10 @@ class ServiceBusDeadLetters:
 
 def looked_into(clients: Clients, queue: str) -> Iterator[Any]:
     """Everything that a queue holds, oldest first, locked and scheduled messages included; takes no lock."""
-    receiver, after = clients.receiver(queue), 0
-    while found := receiver.peek_messages(max_message_count=PAGE, sequence_number=after):
+    receiver, first = clients.receiver(queue), 1  # without a number the SDK goes on where the last look ended
+    while found := receiver.peek_messages(max_message_count=PAGE, sequence_number=first):
         yield from found
-        after = (found[-1].sequence_number or 0) + 1
+        first = (found[-1].sequence_number or 0) + 1
 
 
 def _deliveries(told: Mapping[str, str], counted: int) -> int:

@@ -75,9 +75,14 @@ def _delivery(  # noqa: PLR0913 - one for each thing in which a trigger's messag
         handle,
         {**its, "to": service} if REASON in told else its,
         number(told.get(FIRST), _seconds(message.enqueued_time_utc)),
-        *(getattr(message, name) if name in whole else None for name in _SHIFTING),
+        *(_readable(getattr(message, name)) if name in whole else None for name in _SHIFTING),
     )
     return Delivery(body, before + count, texts(receipt.properties).get("to") == service, _headers(receipt), receipt)
+
+
+def _readable(value: Any) -> Any:
+    """The SDK hands over as bytes what is no UTF-8, and would not send it so."""
+    return _text(value) if isinstance(value, bytes) else value
 
 
 def _seconds(enqueued: datetime | None) -> float:
@@ -94,7 +99,7 @@ def _headers(receipt: Receipt) -> dict[str, str]:
                 headers[f"ce-{name.lower().removeprefix(beginning)}"] = text
     if "ce-id" not in headers:
         return {}
-    return {**headers, "content-type": _text(receipt.content_type or "application/json")}
+    return {**headers, "content-type": receipt.content_type or "application/json"}
 
 
 def texts(properties: Mapping[Any, Any] | None) -> dict[str, str]:

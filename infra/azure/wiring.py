@@ -8,7 +8,17 @@ from typing import Any
 
 from infra.azure.bus import ServiceBus
 from infra.azure.channels import ServiceBusChannels
-from infra.azure.clients import BUS, BUS_HOST, CONNECTIONS, FAULTS, TABLES, TABLES_HOST, Address, Clients
+from infra.azure.clients import (
+    ADMINISTRATION,
+    BUS,
+    BUS_HOST,
+    CONNECTIONS,
+    FAULTS,
+    TABLES,
+    TABLES_HOST,
+    Address,
+    Clients,
+)
 from infra.azure.dead_letters import ServiceBusDeadLetters
 from infra.azure.names import Names, names
 from infra.azure.operations import AzureOperations
@@ -70,11 +80,9 @@ def function() -> Azure:
 
     Raises ConfigurationError naming the setting that is wrong.
     """
-    bus, tables = (
-        Address(os.environ.get(connection, ""), os.environ.get(host, ""))
-        for connection, host in ((BUS, BUS_HOST), (TABLES, TABLES_HOST))
-    )
-    return Azure(names(os.environ), Clients(bus, tables))
+    told = os.environ.get
+    bus = Address(told(BUS, ""), told(BUS_HOST, ""), told(ADMINISTRATION, ""))
+    return Azure(names(os.environ), Clients(bus, Address(told(TABLES, ""), told(TABLES_HOST, ""))))
 
 
 @contextmanager

@@ -15,12 +15,15 @@ from infra.naming import Deployment, named
 from shared.kernel.errors import ConfigurationError
 
 SERVICEBUS = "TREFOIL_SERVICEBUS"
+ADMINISTRATION = "TREFOIL_SERVICEBUS_ADMINISTRATION"
 TABLES = "TREFOIL_TABLES"
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The storage account that every Azurite has, and no secret ("Use the Azurite emulator", "Well-known account")."""
 
+_APART = 1000
+_PORTS = 65536
 _CONFIG = "config.json"
 _MESSAGES = "messages.sqlite"
 
@@ -42,7 +45,8 @@ class ServiceBus:
         if not find_spec("proton"):
             raise ConfigurationError("python-qpid-proton is not installed: run `make emulators`")
         files = ["--config", str(place.folder / _CONFIG), "--data", str(place.folder / _MESSAGES)]
-        return [sys.executable, "-P", "-m", "infra.emulators.servicebus", "--port", str(place.port), *files]
+        ports = ["--port", str(place.port), "--administration", str(administration(place))]
+        return [sys.executable, "-P", "-m", "infra.emulators.servicebus", *ports, *files]
 
     def environment(self, place: Place, around: Mapping[str, str]) -> dict[str, str]:
         """The entities are those of the deployment that TREFOIL_NAME and TREFOIL_STAGE name; they are written here."""
@@ -56,11 +60,8 @@ class ServiceBus:
         return listens(place)
 
     def exports(self, place: Place) -> dict[str, str]:
-        """What Trefoil's adapters and its functions read. The key is none: nobody asks for it."""
-        return {
-            SERVICEBUS: f"Endpoint=sb://{HOST}:{place.port};SharedAccessKeyName=RootManageSharedAccessKey;"
-            "SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
-        }
+        """What Trefoil's adapters and its functions read."""
+        return {SERVICEBUS: connection(place.port), ADMINISTRATION: connection(administration(place))}
 
     def advice(self, _place: Place) -> list[str]:
         """Nothing."""
@@ -109,6 +110,20 @@ class Azurite:
     def advice(self, _place: Place) -> list[str]:
         """Nothing: the Functions host makes the tables."""
         return []
+
+
+def administration(place: Place) -> int:
+    """The port of administration: as far from the other as can be had on every machine."""
+    far = place.port + _APART
+    return far if far < _PORTS else place.port - _APART
+
+
+def connection(port: int) -> str:
+    """A connection string for an emulator. The key is none: nobody asks for it."""
+    return (
+        f"Endpoint=sb://{HOST}:{port};SharedAccessKeyName=RootManageSharedAccessKey;"
+        "SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
+    )
 
 
 def base(around: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Every contract test runs once for each adapter; what an adapter declares it can't do is skipped with its reason."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from shared.kernel.ports import Store
 from tests.conftest import DOES_NOT_APPLY
 from tests.support.adapters import ADAPTERS, Adapter, Capability, Deployed, deploy
 from tests.support.aws import at
+from tests.support.azure import at_azure
 from tests.support.gcp import at_google
 from tests.support.kernel_fakes import FakeClock
 from tests.support.sqlite import Sqlite, opened
@@ -30,14 +33,25 @@ def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
         for capability in map(Capability, mark.args):
             if capability in adapter.cannot:
                 pytest.skip(f"{DOES_NOT_APPLY}{adapter.name} declares no '{capability}': {adapter.cannot[capability]}")
-    if adapter.emulator == "google":
-        with at_google(request.getfixturevalue("pubsub"), request.getfixturevalue("firestore")):
-            yield adapter
-    elif adapter.emulator:
-        with at(request.getfixturevalue(adapter.emulator)):
-            yield adapter
-    else:
+    with _at(adapter.emulator, request.getfixturevalue):
         yield adapter
+
+
+@contextmanager
+def _at(emulator: str | None, started: Callable[[str], Any]) -> Iterator[None]:
+    """Have an adapter's clients go to the emulators that it takes, which are started when they are first needed."""
+    match emulator:
+        case None:
+            yield
+        case "google":
+            with at_google(started("pubsub"), started("firestore")):
+                yield
+        case "azure":
+            with at_azure(started("servicebus"), started("azurite")):
+                yield
+        case _:
+            with at(started(emulator)):
+                yield
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from infra.local.store import SqliteStore
 from shared.kernel.outcome import Outcome
 from shared.kernel.ports import Clock, Delivery, Outgoing, Parked, System
 from tests.support.aws import opened, provision
+from tests.support.azure import opened as opened_on_azure
+from tests.support.azure import provision as provision_on_azure
 from tests.support.contract_catalog import CATALOG, STOCK
 from tests.support.gcp import opened as opened_at_google
 from tests.support.gcp import provision as provision_at_google
@@ -177,6 +179,13 @@ def _gcp(place: Path, clock: Clock) -> Iterator[System]:
     yield gcp.system
 
 
+@contextmanager
+def _azure(place: Path, clock: Clock) -> Iterator[System]:
+    azure = opened_on_azure(place)
+    provision_on_azure(azure, CATALOG)
+    yield azure.system
+
+
 MEMORY = Adapter(
     "memory",
     _memory,
@@ -241,7 +250,25 @@ GCP = Adapter(
     emulator="google",
 )
 
-ADAPTERS = (MEMORY, SQLITE, AWS, LOCALSTACK, GCP)
+AZURE = Adapter(
+    "azure",
+    _azure,
+    {
+        Capability.CONTROLS_TIME: "Service Bus goes by its own clock, and a queue's locks all last as long",
+        Capability.KEEPS_ORDER: "a retry and a deferral are copies, which queue up again",
+        Capability.TELLS_LOST_LEASES: "what is sent is sent before Service Bus says that the lock was lost",
+        Capability.REPLAYS_ONCE: "a letter is sent again before it is looked for; the receiver knows the message",
+        Capability.TELLS_RETRIES_FROM_LEASES: "Service Bus counts what is locked among what waits",
+        Capability.PAUSES_LEASES: "a receiver that is there already is told that the queue delivers nothing",
+    },
+    moment=2.0,
+    lag=0.5,
+    patience=0.3,
+    examples=10,
+    emulator="azure",
+)
+
+ADAPTERS = (MEMORY, SQLITE, AWS, LOCALSTACK, GCP, AZURE)
 
 
 def named(name: str) -> Adapter:

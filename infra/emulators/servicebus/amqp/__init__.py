@@ -1,0 +1,1 @@
+"""AMQP 1.0 over the broker, as Service Bus speaks it: links, credit, settlement, `$cbs` and `$management`."""
