@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.core.exceptions import DecodeError, HttpResponseError, ResourceExistsError
 
 from infra.azure.clients import FAULTS, Clients
 from shared.kernel.commit import Commit, decode_commit, encode_commit
@@ -23,7 +23,7 @@ PART = 16_000
 SHARDS = 8
 """Tables write about 2,000 entities a second under one partition key; the tick reads this many."""
 
-_VERSIONS = 10**10
+_NEWEST = 10**10 - 1
 """Keys sort ascending, and the newest commit is to come first."""
 
 Run = Callable[[Callable[[Timer], None], Iterable[Timer]], None]
@@ -45,6 +45,15 @@ def _unless(code: str) -> Iterator[None]:
     except HttpResponseError as error:
         if getattr(error, "error_code", None) != code:
             raise
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """A transaction's answer that can't be read; the SDK looks for a method of its parts, which are none."""
+    try:
+        yield
+    except AttributeError as error:
+        raise DecodeError("an answer that can't be read", error=error) from error
 
 
 class TableStore:
@@ -119,7 +128,7 @@ class TableTimers:
             **_parts(message.body.decode()),
         }
         known = {**_timer_key(message.id, _known(message.id)), "row": row["RowKey"]}
-        with _asking(self._table), _unless("EntityAlreadyExists"):
+        with _asking(self._table), _unless("EntityAlreadyExists"), _readable():
             self._clients.table(self._table).submit_transaction([("create", known), ("create", row)])
 
     def due(self, now: float, limit: int) -> list[Timer]:
@@ -146,7 +155,7 @@ class TableTimers:
     def _remove(self, timer: Timer) -> None:
         table, id_ = self._clients.table(self._table), timer.message.id
         known = _timer_key(id_, _known(id_))
-        with _asking(self._table), _unless("ResourceNotFound"):
+        with _asking(self._table), _unless("ResourceNotFound"), _readable():
             row = table.get_entity(known["PartitionKey"], known["RowKey"])["row"]
             table.submit_transaction([("delete", known), ("delete", _timer_key(id_, row))])
 
@@ -159,7 +168,7 @@ class TableTimers:
 
 def _key(stream: str, version: int) -> dict[str, str]:
     # Keys can't hold a slash; neither services nor keys hold a colon.
-    return {"PartitionKey": stream.replace("/", ":", 1), "RowKey": f"{_VERSIONS - version:010d}"}
+    return {"PartitionKey": stream.replace("/", ":", 1), "RowKey": f"{_NEWEST - version:010d}"}
 
 
 def _parts(body: str) -> dict[str, str]:

@@ -260,6 +260,7 @@ AZURE = Adapter(
         Capability.REPLAYS_ONCE: "a letter is sent again before it is looked for; the receiver knows the message",
         Capability.TELLS_RETRIES_FROM_LEASES: "Service Bus counts what is locked among what waits",
         Capability.PAUSES_LEASES: "a receiver that is there already is told that the queue delivers nothing",
+        Capability.TELLS_DEPTH: "Service Bus counts what is locked among what waits",
     },
     moment=2.0,
     lag=0.5,
