@@ -6,23 +6,31 @@ docs/azure.md says why.
 
 import logging
 import os
+import random
 import typing
 from collections.abc import Callable
 from functools import cache
 from threading import Lock
 
+# What the clients take is imported here: no first message waits for it, also not that of a worker that replaces one.
+import azure.data.tables
 import azure.functions as func
 
 from functions.azure.telemetry import HostLogging, quieten
-from infra.azure.clients import BUS
+from infra.azure.clients import BUS, BUS_HOST
 from infra.azure.names import names
 from infra.azure.records import triggered
 from infra.azure.wiring import Azure, function
 from shared.catalog import CATALOG
 from shared.kernel.errors import PublishFailed
+from shared.kernel.outcome import DeadLetter, Defer, deliveries_exhausted
+from shared.kernel.receiver import SUSPECT_AFTER
 from shared.kernel.timers import tick_until
 from shared.kernel.topology_limits import SETTLE_SECONDS, function_timeout
 from shared.notifications.model import Mailer
+
+if os.environ.get(BUS_HOST):  # the clients take an identity
+    import azure.identity  # noqa: F401
 
 if typing.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +62,9 @@ class Function:
         """Handle a batch; the host completes all of it when this returns.
 
         Raises PublishFailed, and the host abandons all of it, only when a copy or a dead letter could not be sent.
+
+        A message that kills the function has its whole batch abandoned, also those beside it that were handled. So
+        what has come too often is parted: each is put aside as a copy, to come back at another time than the others.
         """
         staying: list[Delivery] = []
 
@@ -61,9 +72,25 @@ class Function:
             staying.extend(self.azure.channels.carry_out(self.name, settlements))
 
         deliveries = triggered(messages, self.name)
-        self.receiver.receive(deliveries, settle, self.azure.clock.now() + self._seconds)
+        together = _often(messages) if deliveries[1:] else ()
+        rest = [delivery for number, delivery in enumerate(deliveries) if number not in together]
+        self.receiver.receive(rest, settle, self.azure.clock.now() + self._seconds)
+        if together:
+            self.telemetry.warn(f"{len(together)} messages were often delivered, and never settled: they are parted")
+            settle([(deliveries[number], self._parted(deliveries[number])) for number in together])
         if staying:
             raise PublishFailed(f"{len(staying)} of {len(deliveries)} messages could be neither settled nor copied")
+
+    def _parted(self, delivery: "Delivery") -> "Outcome":
+        limits, why = self.receiver.service.limits, deliveries_exhausted(delivery.attempts)
+        if delivery.attempts >= limits.deliveries:  # Service Bus counts anew for each copy
+            return DeadLetter(why)
+        return Defer(limits.backoff.wait(delivery.attempts, random.random), why)
+
+
+def _often(messages: "Sequence[func.ServiceBusMessage]") -> list[int]:
+    """Positions of messages that came often as the copies that they are; a retry is another copy."""
+    return [number for number, each in enumerate(messages) if (each.delivery_count or 1) >= SUSPECT_AFTER]
 
 
 _making = Lock()

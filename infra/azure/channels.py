@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from infra.attributes import ATTEMPTS, FIRST, REASON, of_failure
-from infra.azure.clients import FAULTS, Clients
+from infra.azure.clients import UNSETTLED, Clients
 from infra.azure.names import Names
 from infra.azure.records import Receipt, arrived
 from infra.azure.senders import BATCH_BYTES, Letter, Senders
@@ -40,7 +40,7 @@ class ServiceBusChannels:
         staying = {id(delivery) for delivery in self.carry_out(service, settlements)}
         receiver = self._clients.receiver(self._names.queue(service))
         for delivery, _ in settlements:
-            with suppress(*FAULTS):  # it comes again when its lock ends, and is known by its id
+            with suppress(*UNSETTLED):  # it comes again when its lock ends, and is known by its id
                 settle = receiver.abandon_message if id(delivery) in staying else receiver.complete_message
                 settle(delivery.receipt.handle)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import AzureError, DeserializationError
 from msgspec import Struct
 
+from infra.pool import Pool
 from shared.kernel.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 FAULTS = (AzureError, DeserializationError)
 """Whatever Azure's clients raise when a call failed, or was answered by something else; Service Bus's are among it."""
 
+UNSETTLED = (*FAULTS, ValueError)
+"""The same of settling a message: a receiver whose connection is gone calls that a wrong value. It comes again."""
+
 CONNECTIONS = 16
 """How many groups of a batch are handled at once, and so how many calls are under way."""
+
+_LINKS = ("topic", "queue", "receiver")
 
 CALLS = 3
 """Repeats of a call, with the SDK's own backoff; after that the channel's redelivery is the retry."""
@@ -83,10 +89,10 @@ class Clients:
         return self._once("receiver", queue, lambda: self.bus.get_queue_receiver(queue).__enter__())  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Close all connections."""
-        for (kind, _), client in reversed(list(self._made.items())):
-            if kind != "table":
-                client.close()
+        """Close all connections; senders and receivers at once, for each takes the SDK up to a second."""
+        made = [(kind, client) for (kind, _), client in reversed(list(self._made.items()))]
+        for kinds in (("administration", "tables"), _LINKS, ("bus",)):
+            Pool(CONNECTIONS).run(lambda client: client.close(), [each for kind, each in made if kind in kinds])
         self._made.clear()
 
     def _once(self, kind: str, name: str, make: Callable[[], Any]) -> Any:

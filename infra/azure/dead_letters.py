@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from infra.attributes import ATTEMPTS, LAST, failure_in, number
-from infra.azure.clients import FAULTS, Clients
+from infra.azure.clients import UNSETTLED, Clients
 from infra.azure.names import Names
 from infra.azure.records import Receipt, arrived, texts
 from infra.azure.senders import Letter, Senders
@@ -84,13 +84,13 @@ class ServiceBusDeadLetters:
         """See DeadLetters."""
         self._receipt(letter)
         if message := self._lock(letter.service, letter.id):
-            with suppress(*FAULTS):
+            with suppress(*UNSETTLED):
                 self._clients.receiver(self._names.dead(letter.service)).complete_message(message)
 
     def release(self) -> None:
         """Give back what was locked and not removed."""
         for (service, _), message in self._locked.items():
-            with suppress(*FAULTS):
+            with suppress(*UNSETTLED):
                 self._clients.receiver(self._names.dead(service)).abandon_message(message)
         self._locked.clear()
 

@@ -55,6 +55,8 @@ def test_the_import_contracts_hold(root):
         ("shared/orders/extra.py", "from google.cloud import firestore", "The core knows no cloud"),
         ("shared/kernel/extra.py", "import functions_framework", "The core knows no cloud"),
         ("shared/kernel/extra.py", "import grpc", "The core knows no cloud"),
+        ("shared/kernel/extra.py", "import azure.servicebus", "The core knows no cloud"),
+        ("shared/orders/extra.py", "from azure.data import tables", "The core knows no cloud"),
         ("infra/local/extra.py", "import infra.providers", "Adapters are independent"),
         ("infra/aws/extra.py", "import infra.providers", "Adapters are independent"),
         ("infra/aws/extra.py", "import infra.local.memory", "Adapters are independent"),
@@ -70,6 +72,14 @@ def test_the_import_contracts_hold(root):
         ("infra/local/extra.py", "import infra.gcp.names", "Adapters are independent"),
         ("infra/providers/extra.py", "import infra.gcp.clients", "Adapters are independent"),
         ("infra/emulators/extra.py", "import infra.gcp.names", "Adapters are independent"),
+        ("infra/azure/extra.py", "import infra.providers", "Adapters are independent"),
+        ("infra/azure/extra.py", "import infra.aws.names", "Adapters are independent"),
+        ("infra/azure/extra.py", "import infra.local.memory", "Adapters are independent"),
+        ("infra/azure/wiring.py", "import infra.emulators.azure", "Adapters are independent"),
+        ("infra/gcp/extra.py", "import infra.azure.names", "Adapters are independent"),
+        ("infra/local/extra.py", "import infra.azure.names", "Adapters are independent"),
+        ("infra/providers/extra.py", "import infra.azure.clients", "Adapters are independent"),
+        ("infra/emulators/extra.py", "import infra.azure.names", "Adapters are independent"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(copy, module, code, contract):

@@ -3,8 +3,10 @@
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
+from packaging.markers import Marker
 
 LINE = re.compile(
     r"""
@@ -18,7 +20,27 @@ LINE = re.compile(
 APART = {"checkov.txt", "localstack.txt", "sam.txt"}
 """The locks of tools that have environments of their own, because their exact pins contradict the others."""
 
+NEWER = {"azurefunctions.txt", "azureworker.txt"}
+"""The locks of what runs on Python 3.13 alone: their pins don't have to say so."""
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
+MARKED = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; (.+?))? \\$", re.MULTILINE)
+
+
+def pinned(lock: str, python: str) -> set[tuple[str, str]]:
+    """What a lock pins for one version of Python."""
+    around = {"python_version": python, "python_full_version": f"{python}.1"}
+    found = MARKED.findall(lock)
+    return {(name, version) for name, version, marker in found if not marker or Marker(marker).evaluate(around)}
+
+
+def disagreements(locks: Mapping[str, str], python: str) -> list[str]:
+    """The packages of which two locks pin different versions for one version of Python."""
+    pins = {pin for lock in locks.values() for pin in pinned(lock, python)}
+    versions = Counter(name for name, _ in pins)
+    return sorted(name for name, count in versions.items() if count > 1)
 
 
 def normalised(requirement: str) -> str:
@@ -65,7 +87,8 @@ def test_every_dependency_of_the_project_is_pinned(root, locks):
 @pytest.mark.parametrize(
     "name",
     [
-        *("run", "aws", "gcp", "test", "bench", "emulators", "lambda", "lambda-provided", "cloudrun"),
+        *("run", "aws", "azure", "gcp", "test", "bench", "emulators"),
+        *("lambda", "lambda-provided", "cloudrun", "azurefunctions", "azureworker"),
         *("checkov", "localstack", "sam"),
     ],
 )
@@ -77,12 +100,38 @@ def test_every_requirement_is_pinned(root, locks, name):
     assert wanted - dict(PIN.findall(locks[f"{name}.txt"])).keys() == set()
 
 
-def test_the_locks_agree_on_every_version(locks):
-    pins = {pin for name in locks.keys() - APART for pin in PIN.findall(locks[name])}
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_locks_agree_on_every_version(locks, python):
+    apart = APART if python == "3.13" else APART | NEWER
+    together = {name: text for name, text in locks.items() if name not in apart}
 
-    versions = Counter(name for name, _ in pins)
+    assert disagreements(together, python) == []
 
-    assert [name for name, count in versions.items() if count > 1] == []
+
+def test_every_pin_has_a_marker_that_is_understood(locks):
+    counts = {name: (len(PIN.findall(text)), len(MARKED.findall(text))) for name, text in locks.items()}
+
+    assert {name: pins for name, (pins, marked) in counts.items() if pins != marked} == {}
+    assert len({marker for text in locks.values() for _, _, marker in MARKED.findall(text)}) > 1
+
+
+OLD, NEW = "thing==1 ; python_full_version < '3.13' \\\n", "thing==2 ; python_full_version >= '3.13' \\\n"
+
+
+@pytest.mark.parametrize(
+    ("locks", "found"),
+    [
+        ((OLD + NEW, OLD + NEW), []),
+        ((OLD + NEW, NEW), []),
+        ((OLD + NEW, "thing==2 \\\n"), ["3.11", "3.12"]),
+        ((OLD, "thing==3 ; python_full_version >= '3.12' \\\n"), ["3.12"]),
+        (("thing==1 \\\n", "thing==2 \\\n"), [*PYTHONS]),
+    ],
+)
+def test_two_versions_are_a_disagreement_where_both_would_be_installed(locks, found):
+    named = dict(zip(("one.txt", "other.txt"), locks, strict=True))
+
+    assert [python for python in PYTHONS if disagreements(named, python) == ["thing"]] == found
 
 
 def test_the_other_locks_include_what_running_takes(locks):

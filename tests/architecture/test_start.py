@@ -24,6 +24,13 @@ UNWANTED_ON_GOOGLE_CLOUD = {
     *("functions.aws", "functions.local", "infra.aws", "infra.emulators", "infra.local", "infra.providers"),
 }
 
+UNWANTED_ON_AZURE = {
+    *("boto3", "botocore", "google.api_core", "grpc", "pydantic", "rich", "sqlite3", "typer", "yaml"),
+    *("azure.identity", "azure.servicebus.aio", "azure.data.tables.aio", "aiohttp"),
+    *("functions.aws", "functions.gcp", "functions.local"),
+    *("infra.aws", "infra.gcp", "infra.emulators", "infra.local", "infra.providers"),
+}
+
 CLIENTS_OF_GOOGLE_CLOUD = {"google.cloud.firestore", "google.pubsub_v1"}
 
 NOT_WITHOUT_A_PROVIDER = {"pybreaker", "smtplib", "tenacity"}
@@ -34,6 +41,16 @@ GCP_ENTRY = "import functions_framework; app = functions_framework.create_app('{
 GCP_PUSH = "assert app.test_client().post('/', data=b'nonsense').status_code == 429"
 GCP_TICK = "assert app.test_client().post('/').status_code == 500"
 """Requests that no broker and no store answers."""
+
+AZURE_ENTRY = "import functions.azure.function_app as entry"
+AZURE_CALL = (
+    "{{each.get_function_name(): each for each in entry.app.get_functions()}}['{name}'].get_user_function()({given})"
+)
+"""A batch of no messages, which makes all that a function keeps."""
+AZURE = {
+    "TREFOIL_SERVICEBUS": "Endpoint=sb://bus.invalid/;SharedAccessKeyName=all;SharedAccessKey=a2V5",
+    "TREFOIL_TABLES": "AccountName=trefoil;AccountKey=a2V5;TableEndpoint=https://tables.invalid",
+}
 
 
 def loaded_after(code: str, folder: Path, **environment: str) -> set[str]:
@@ -158,5 +175,56 @@ def test_importing_the_gcp_entry_starts_no_thread_and_opens_no_channel(root):
     )
 
     run = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
+
+    assert run.returncode == 0
+
+
+@pytest.fixture
+def cold_on_azure(root):
+    """What the worker has loaded after it indexed the app, or after a function's first batch."""
+
+    def start(service: str = "", **environment: str) -> set[str]:
+        call = AZURE_CALL.format(name=service, given="[]") if service else "entry.app.get_functions()"
+        return loaded_after(f"{AZURE_ENTRY}; {call}", root, **{**AZURE, **environment})
+
+    return start
+
+
+def test_a_cold_start_on_azure_loads_no_other_adapter_no_command_line_and_no_identity(cold_on_azure):
+    loaded = cold_on_azure()
+
+    assert loaded & (UNWANTED_ON_AZURE | NOT_WITHOUT_A_PROVIDER) == set()
+    assert {"functions.azure.telemetry", "infra.azure.wiring", "shared.catalog", "azure.servicebus"} <= loaded
+
+
+@pytest.mark.parametrize("service", ["orders", "payments"])
+def test_the_first_batch_loads_a_provider_where_the_service_has_one(cold_on_azure, service):
+    loaded = cold_on_azure(service)
+
+    assert loaded & UNWANTED_ON_AZURE == ({"infra.providers"} if service == "payments" else set())
+
+
+def test_an_identity_is_loaded_where_one_is_needed(cold_on_azure):
+    loaded = cold_on_azure(
+        TREFOIL_SERVICEBUS="",
+        TREFOIL_TABLES="",
+        TREFOIL_SERVICEBUS__fullyQualifiedNamespace="bus.invalid",
+        TREFOIL_TABLES__tableServiceUri="https://tables.invalid",
+    )
+
+    assert loaded & UNWANTED_ON_AZURE == {"azure.identity"}
+
+
+def test_the_clients_are_loaded_before_the_first_batch(cold_on_azure):
+    assert {"azure.data.tables", "azure.servicebus"} <= cold_on_azure()
+
+
+def test_indexing_the_azure_app_starts_no_thread_and_opens_no_connection(root):
+    code = (
+        "import socket, threading; socket.socket.connect = None; import functions.azure.function_app as entry;"
+        " entry.app.get_functions(); raise SystemExit(threading.active_count() - 1)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, check=False, env={**os.environ, **AZURE})
 
     assert run.returncode == 0

@@ -38,8 +38,7 @@ class AzureEmulator:
     @property
     def connection(self) -> str:
         """Its connection string."""
-        (found,) = self.exports.values()
-        return found
+        return next(iter(self.exports.values()))
 
     @property
     def log(self) -> str:
@@ -93,13 +92,19 @@ def running(emulator: Emulator, folder: Path, around: Mapping[str, str]) -> Iter
 
 
 @pytest.fixture(scope="session")
-def servicebus(tmp_path_factory, requires) -> Iterator[AzureEmulator]:
-    """A Service Bus with the checkout's channels, under the names that are used unless others are given."""
+def servicebus_emulator(tmp_path_factory, requires) -> ServiceBus:
+    """The Service Bus emulator of the checkout's channels, which can be started."""
     emulator, _ = azure()
     lack = missing(emulator, tmp_path_factory.getbasetemp())
     requires(not lack, f"the Service Bus emulator: {lack}")
+    return emulator
+
+
+@pytest.fixture(scope="session")
+def servicebus(servicebus_emulator, tmp_path_factory) -> Iterator[AzureEmulator]:
+    """A Service Bus with the checkout's channels, under the names that are used unless others are given."""
     around = {name: value for name, value in os.environ.items() if not name.startswith("TREFOIL_")}
-    with running(emulator, tmp_path_factory.mktemp("servicebus"), around) as found:
+    with running(servicebus_emulator, tmp_path_factory.mktemp("servicebus"), around) as found:
         yield found
 
 
@@ -114,11 +119,8 @@ def azurite(tmp_path_factory, requires) -> Iterator[AzureEmulator]:
 
 
 @pytest.fixture
-def servicebuses(tmp_path, requires) -> Iterator[Callable[..., AzureEmulator]]:
+def servicebuses(servicebus_emulator, tmp_path) -> Iterator[Callable[..., AzureEmulator]]:
     """Start a Service Bus for a contract; `settings` are its names, TREFOIL_STAGE and such. It ends with the test."""
-    emulator, _ = azure()
-    lack = missing(emulator, tmp_path)
-    requires(not lack, f"the Service Bus emulator: {lack}")
     with ExitStack() as started:
 
         def start(contract: Mapping[str, Any], **settings: str) -> AzureEmulator:

@@ -5,6 +5,7 @@ raised is the SDK's work. Service Bus: clients, senders and receivers are stand-
 through its encoder and come out of its decoder; the AMQP around them is what `tests/emulators` is for.
 """
 
+import json
 import os
 import threading
 from collections import Counter
@@ -24,7 +25,7 @@ from msgspec import Struct
 
 from shared.kernel.commit import decode_commit
 from tests.support.azure_tables import Asked, Tables, answer_to, refusal
-from tests.support.azure_wire import bytes_of, received
+from tests.support.azure_wire import bytes_of, received, trigger
 
 BUS = "Endpoint=sb://bus.invalid/;SharedAccessKeyName=all;SharedAccessKey=a2V5"
 TABLES = "DefaultEndpointsProtocol=https;AccountName=trefoil;AccountKey=a2V5;TableEndpoint=https://tables.invalid"
@@ -313,9 +314,31 @@ def told(message: ServiceBusReceivedMessage) -> dict[str, Any]:
 
 
 def _told(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def body_of(message: ServiceBusReceivedMessage) -> bytes:
     """What a message carries."""
     return b"".join(message.body)
+
+
+def handed(*bodies: bytes, properties: Mapping[str, Any] | None = None, count: int = 1, **texts: str) -> list[Any]:
+    """A batch as azure.functions hands it to a function; `texts` are of every message: ContentType and such."""
+    number = len(bodies)
+    metadata = {
+        "DeliveryCountArray": {"json": [count] * number},
+        "SequenceNumberArray": {"collection_sint64": list(range(1, number + 1))},
+        "EnqueuedTimeUtcArray": {"json": ["2025-06-20T11:59:58.25"] * number},
+        "ApplicationPropertiesArray": {"json": [dict(properties or {})] * number},
+        "UserPropertiesArray": {"json": [dict(properties or {})] * number},
+        **{f"{name}Array": {"collection_string": [text] * number} for name, text in texts.items()},
+    }
+    return trigger({"data": {"collection_bytes": list(bodies)}, "metadata": metadata})
+
+
+def order(number: int = 1, **more: Any) -> bytes:
+    """An order to be placed."""
+    data = {"customer": "Ada", "email": "a@example.com", "quantity": 1, "total": {"amount": 1, "currency": "EUR"}}
+    envelope = {"specversion": "1.0", "id": f"m{number}", "source": "/shop", "type": "orders.place-order.v1"}
+    envelope |= {"subject": f"o{number}", "time": "2025-06-20T12:00:00Z", "data": {**data, "date": "2025-06-20"}}
+    return json.dumps({**envelope, **more}).encode()

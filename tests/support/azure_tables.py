@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from io import BytesIO
 from operator import eq, ge, gt, lt
 from threading import Lock
@@ -73,7 +73,7 @@ def _read(method: str, url: str, headers: Mapping[str, str], body: bytes, timeou
 
 def _changes(kind: str, body: bytes) -> list[bytes]:
     """The requests of a transaction: parts of the one part that the request has."""
-    whole = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body, policy=policy.HTTP)
+    whole = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     (changes,) = whole.get_payload()
     return [each.get_payload(decode=True) for each in changes.get_payload()]
 

@@ -65,8 +65,7 @@ def from_file(payload: Payload) -> ServiceBusReceivedMessage:
     """A message that was received, of a file: AMQP's bytes, or its sections."""
     if "amqp" in payload:
         return ServiceBusReceivedMessage.from_bytes(b64decode(payload["amqp"]))
-    sections = {name: its for name, its in payload["sections"].items() if name != "application_properties"}
-    sections = {name: _body(its) if name in ("data", "value", "sequence") else its for name, its in sections.items()}
+    sections = {name: _body(its) for name, its in payload["sections"].items() if name != "application_properties"}
     properties = payload["sections"].get("application_properties", [])
     return received(application_properties={_body(n): _property(k, its) for n, k, its in properties}, **sections)
 

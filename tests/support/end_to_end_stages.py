@@ -69,7 +69,7 @@ class GoogleCloud:
 
 
 class Azure:
-    """Microsoft's worker, two processes, in our host; the Service Bus emulator is killed, too, and keeps what it has."""
+    """Microsoft's worker, two processes, in our host; the emulator is killed, too, and keeps what it has taken."""
 
     def __init__(self, broker: Broker, host: FunctionsHost, deployed: Any) -> None:
         self._broker = broker
