@@ -13,6 +13,11 @@ from tests.benchmarks import (
     aws_flow,
     aws_functions,
     aws_imports,
+    azure_calls,
+    azure_flow,
+    azure_functions,
+    azure_imports,
+    azure_limits,
     gcp_calls,
     gcp_flow,
     gcp_imports,
@@ -37,6 +42,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "gcp-import": gcp_imports.measure,
     "gcp-calls": gcp_calls.measure,
     "gcp-flow": gcp_flow.measure,
+    "azure-import": azure_imports.measure,
+    "azure-calls": azure_calls.measure,
+    "azure-flow": azure_flow.measure,
+    "azure-functions": azure_functions.measure,
+    "azure-emulator": azure_limits.measure,
 }
 
 

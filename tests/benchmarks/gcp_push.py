@@ -13,6 +13,7 @@ from infra.emulators.wiring import ROOT
 from infra.gcp.clients import Clients
 from infra.gcp.names import Names
 from infra.gcp.wiring import Gcp
+from tests.benchmarks.done import Done
 from tests.benchmarks.gcp_emulator import MESSAGES
 from tests.benchmarks.measure import check
 from tests.benchmarks.providers import ALL_GOES_WELL
@@ -35,10 +36,8 @@ class Pushed:
 
     def __init__(self, gcp: Gcp, logs: Path) -> None:
         self._gcp = gcp
-        self._logs = logs
+        self._done = Done(logs)
         self._orders = 0
-        self._handled = 0
-        self._read: dict[Path, int] = {}
 
     def run(self, orders: int) -> float:
         """Seconds from sending so many new orders until all of their messages were handled."""
@@ -50,18 +49,12 @@ class Pushed:
         while self.count() < expected and time.perf_counter() < started + PATIENCE:
             time.sleep(POLL)
         took = time.perf_counter() - started
-        check("messages of the order flow", self._handled, expected)
+        check("messages of the order flow", self._done.count, expected)
         return took
 
     def count(self) -> int:
-        """How many log lines say that a message is done: to ask the store would cost the emulator too much."""
-        for path in self._logs.glob("*.log"):
-            with path.open("rb") as log:
-                log.seek(self._read.get(path, 0))
-                whole = log.read().rpartition(b"\n")[0]
-            self._read[path] = self._read.get(path, 0) + len(whole)
-            self._handled += whole.count(b'"outcome":"Done"')
-        return self._handled
+        """How many messages are handled."""
+        return self._done.look()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tests.benchmarks.measure import MICROSECONDS, Table
 PEERS = (
     *("msgspec", "aws-lambda-powertools", "pydantic", "huey", "boto3", "ministack"),
     *("functions-framework", "google-cloud-firestore", "google-cloud-pubsub", "gunicorn"),
+    *("azure-functions", "azure-servicebus", "azure-data-tables", "python-qpid-proton"),
 )
 _SYNCS = 21
 

@@ -2,6 +2,7 @@
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
+from azure.servicebus.exceptions import MessagingEntityDisabledError
 
 from infra.azure.wiring import azure as opening
 from shared.kernel.errors import TrefoilError
@@ -67,6 +68,13 @@ def test_what_waits_is_what_the_queue_shows_and_the_timers_of_the_service(fake, 
 
     assert list(operations.waiting("orders")) == [b"waiting", b"locked", b"orders"]
     assert fake.took("receive") == []
+
+
+def test_a_paused_queue_shows_nobody_what_waits_and_that_is_said(fake, operations):
+    fake.answers["peek"] = raising(MessagingEntityDisabledError(message=f"{QUEUE} delivers nothing"))
+
+    with pytest.raises(TrefoilError, match=r"^orders is paused; .*trefoil-dev-orders delivers nothing"):
+        list(operations.waiting("orders"))
 
 
 def test_timers_are_counted_due_or_not(operations, azure):
