@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from azure.servicebus.exceptions import MessagingEntityDisabledError
+
 from infra.azure.clients import Clients
 from infra.azure.dead_letters import looked_into
 from infra.azure.names import Names
 from infra.azure.records import body_of
 from infra.azure.tables import TableTimers
+from shared.kernel.errors import TrefoilError
 from shared.kernel.ports import Depth
 
 PAUSED = "ReceiveDisabled"
@@ -40,10 +43,19 @@ class AzureOperations:
         self._set(service, GOING)
 
     def waiting(self, service: str) -> Iterator[bytes]:
-        """See Operations. Looking takes no lock, and shows what is locked and what is scheduled, too."""
-        queued = (body_of(message) for message in looked_into(self._clients, self._names.queue(service)))
+        """See Operations. Looking takes no lock, and shows what is locked and what is scheduled, too.
+
+        Raises TrefoilError for a service that is paused: such a queue lets in nobody who comes to look.
+        """
+        queued = self._queued(service)
         timed = (timer.message.body for timer in self._timers.all() if timer.message.to == service)
         return chain(queued, timed)
+
+    def _queued(self, service: str) -> Iterator[bytes]:
+        try:
+            yield from map(body_of, looked_into(self._clients, self._names.queue(service)))
+        except MessagingEntityDisabledError as error:
+            raise TrefoilError(f"{service} is paused; what waits can be seen when it is resumed: {error}") from error
 
     def timers(self) -> int:
         """See Operations."""

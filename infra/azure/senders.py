@@ -43,7 +43,8 @@ class Letter(Struct, frozen=True):
     def size(self) -> int:
         """Bytes, at most."""
         texts = sum(len(str(part).encode()) + 8 for pair in self.properties.items() for part in pair)
-        return len(self.body) + len(self.id) + len(self.subject or "") + texts + _FRAME
+        framed = (self.id, self.subject or "", self.correlation_id or "")
+        return len(self.body) + sum(len(each.encode()) for each in framed) + texts + _FRAME
 
 
 class Senders:

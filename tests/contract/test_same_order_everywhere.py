@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def _gcp(find: Find, place: Path) -> Iterator[System]:
 def _azure(find: Find, place: Path) -> Iterator[System]:
     with at_azure(find("servicebus"), find("azurite")):
         azure = opened_on_azure(place)
-        provision_on_azure(azure, CATALOG)
+        provision_on_azure(azure, CATALOG, timedelta(seconds=LEASE))
         yield azure.system
 
 

@@ -128,9 +128,10 @@ def test_clients_are_sent_to_the_emulators():
     bus, tables_ = azure()
     place = Place(1234, Path("/folder"))
 
+    key = "SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
     assert bus.exports(place) == {
-        "TREFOIL_SERVICEBUS": "Endpoint=sb://127.0.0.1:1234;SharedAccessKeyName=RootManageSharedAccessKey;"
-        "SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
+        "TREFOIL_SERVICEBUS": f"Endpoint=sb://127.0.0.1:1234;{key}",
+        "TREFOIL_SERVICEBUS_ADMINISTRATION": f"Endpoint=sb://127.0.0.1:2234;{key}",
     }
     assert tables_.exports(place)["TREFOIL_TABLES"].endswith(";TableEndpoint=http://127.0.0.1:1234/devstoreaccount1;")
     assert FUNCTIONS.exports(place) == {}

@@ -58,6 +58,7 @@ class ServiceBusEmulator:
     folder: Path
     keeps: bool = False
     port: int = field(default_factory=free_port)
+    administration: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -78,6 +79,8 @@ class ServiceBusEmulator:
             self.config,
             "--port",
             str(self.port),
+            "--administration",
+            str(self.administration),
         ]
         data = ["--data", self.folder / "data.sqlite"] if self.keeps else []
         before = len(self.log) if (self.folder / "log").exists() else 0

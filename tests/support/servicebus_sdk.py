@@ -6,17 +6,55 @@ second, so senders and receivers are kept, one of each an entity.
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import azure.servicebus
 import azure.servicebus.aio
+import pytest
 
 SDKS = ("sync", "aio")
 
 PATIENCE = 10
 """Seconds to wait for a message that has to come."""
+
+
+_NAPS = {
+    "time": ("_servicebus_receiver", "_servicebus_sender", "_pyamqp.client"),
+    "asyncio": ("aio._servicebus_receiver_async", "aio._servicebus_sender_async", "_pyamqp.aio._client_async"),
+}
+"""Where the SDK sleeps while it waits for a link to open, or before it sees that one was closed."""
+_SHORTER = 20
+
+
+class Hasty:
+    """Stands for a module, and sleeps for shorter."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+    def sleep(self, seconds):
+        return self._module.sleep(seconds / _SHORTER)
+
+
+@contextmanager
+def hasty() -> Iterator[None]:
+    """Have the SDK look more often whether what it waits for has come: a link takes it a second otherwise.
+
+    All else of it is as it was installed. The contract suites and whole deployments run on it in its own time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, modules in _NAPS.items():
+            for each in modules:
+                module = import_module(f"azure.servicebus.{each}")
+                patch.setattr(module, name, Hasty(getattr(module, name)))
+        yield
 
 
 class Blocking:

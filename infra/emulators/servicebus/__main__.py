@@ -22,6 +22,8 @@ from shared.kernel.errors import ConfigurationError
 
 PORT = 5672
 
+_LAST_PORT = 65535
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; 2 stands for a setting that is wrong, and says which."""
@@ -40,10 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m infra.emulators.servicebus", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="entities, in the layout of Config.json")
-    parser.add_argument("--port", type=int, default=PORT, help="where to listen on 127.0.0.1 (%(default)s)")
-    parser.add_argument("--administration", type=int, help="where to serve administration, by HTTP (nowhere)")
+    parser.add_argument("--port", type=_port, default=PORT, help="where to listen on 127.0.0.1 (%(default)s)")
+    parser.add_argument("--administration", type=_port, help="where to serve administration, by HTTP (nowhere)")
     parser.add_argument("--data", type=Path, help="a file to keep messages in; without it they end with the emulator")
     return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port")
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -59,7 +67,9 @@ def _serve(options: argparse.Namespace) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
         if options.administration:
-            AdministrationServer(options.administration, Administration(namespace), server.call).start()
+            administration = AdministrationServer(options.administration, Administration(namespace), server.call)
+            administration.start()
+            stack.callback(administration.stop)
         try:
             server.run()
         except OSError as error:

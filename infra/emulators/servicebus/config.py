@@ -152,27 +152,27 @@ def parse(content: bytes) -> NamespaceSettings:
 
 def queue(name: str, properties: Mapping[str, Any]) -> QueueSettings:
     """A queue from properties as texts; raises ConfigurationError that names the property."""
-    return _queue(_Queue(name, _converted(properties, QUEUE)), f"$.{name}")
+    return _queue(_converted(name, properties, _Queue), f"$.{name}")
 
 
 def topic(name: str, properties: Mapping[str, Any]) -> TopicSettings:
     """The same for a topic."""
-    return _topic(_Topic(name, _converted(properties, TOPIC)), f"$.{name}")
+    return _topic(_converted(name, properties, _Topic), f"$.{name}")
 
 
 def subscription(name: str, properties: Mapping[str, Any]) -> SubscriptionSettings:
     """The same for a subscription, which lets everything through."""
-    return _subscription(_Subscription(name, _converted(properties, SUBSCRIPTION)), f"$.{name}")
+    return _subscription(_converted(name, properties, _Subscription), f"$.{name}")
 
 
 def rule(name: str, properties: Mapping[str, Any]) -> Rule:
     """The same for a rule."""
-    return _rule(_Rule(name, _converted(properties, _RuleProperties)), f"$.{name}")
+    return _rule(_converted(name, properties, _Rule), f"$.{name}")
 
 
-def _converted(properties: Mapping[str, Any], type_: type[T]) -> T:
+def _converted(name: str, properties: Mapping[str, Any], type_: type[T]) -> T:
     try:
-        return msgspec.convert(properties, type_, strict=False)
+        return msgspec.convert({"Name": name, "Properties": properties}, type_, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error)) from error
 
@@ -204,7 +204,7 @@ def _subscription(subscription: _Subscription, place: str) -> SubscriptionSettin
     rules = [_rule(each, f"{place}.Rules[{at}].Properties") for at, each in enumerate(subscription.rules)]
     return SubscriptionSettings(
         **_receivable(subscription.name, subscription.properties, place),
-        rules=tuple(rules) or (Rule(name="$Default", matches=everything),),
+        rules=tuple(rules) or (Rule(name="$Default", matches=everything, sql="1=1"),),
     )
 
 
@@ -228,7 +228,9 @@ def _receivable(name: str, properties: _Receivable, place: str) -> dict[str, Any
 def _rule(rule: _Rule, place: str) -> Rule:
     if rule.properties.action is not None:
         raise ConfigurationError(f"Actions of rules are not supported - at `{place}.Action`")
-    return Rule(name=rule.name, matches=_filter(rule.properties, place))
+    matches, sql = _filter(rule.properties, place), rule.properties.sql_filter
+    told = sql.sql_expression if sql is not None and rule.properties.filter_type == "Sql" else ""
+    return Rule(name=rule.name, matches=matches, sql=told)
 
 
 def _filter(properties: _RuleProperties, place: str) -> Filter:

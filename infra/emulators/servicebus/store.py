@@ -103,6 +103,12 @@ class SqliteStore:
         for each in message_ids:
             self._write("DELETE FROM message_id WHERE path = ? AND id = ?", path, each)
 
+    def forget(self, path: str) -> None:
+        """Forget an entity, its last number too."""
+        self._numbers.pop(path, None)
+        for table in ("entity", "entry", "session", "message_id"):
+            self._write(f"DELETE FROM {table} WHERE path = ?", path)  # noqa: S608 - one of those four
+
     def commit(self) -> None:
         """Make everything since the last commit last."""
         for path, last in self._numbers.items():

@@ -48,7 +48,7 @@ def own(tmp_path):
 
 
 def test_what_was_accepted_survives_a_kill_and_locks_dont(own):
-    due = datetime.now(UTC) + timedelta(seconds=5)
+    due = datetime.now(UTC) + timedelta(seconds=3)
     with opened(own.connection) as (client, opens):
         sender = opens(client.get_queue_sender("sync.orders"))
         receiver = opens(client.get_queue_receiver("sync.orders"))

@@ -6,6 +6,11 @@ import re
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPException
+from threading import Barrier
 
 import pytest
 
@@ -18,6 +23,7 @@ from azure.servicebus.exceptions import ServiceBusQuotaExceededError
 from infra.emulators.emulator import HOST
 from infra.emulators.supervisor import free_port
 from tests.support.servicebus import ROOT, running
+from tests.support.servicebus_administration import asked
 
 
 def written(folder, *queues):
@@ -110,6 +116,48 @@ def test_a_port_that_is_taken_is_refused(tmp_path):
 
     assert result.returncode == 2
     assert f"port {emulator.port} of {HOST} can't be had" in result.stderr
+
+
+def test_a_port_for_administration_that_is_taken_is_refused(tmp_path):
+    with running(written(tmp_path), tmp_path) as emulator:
+        result = run("--config", emulator.config, "--port", free_port(), "--administration", emulator.administration)
+
+    assert result.returncode == 2
+    assert f"port {emulator.administration} of {HOST} can't be had" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--administration"])
+def test_a_port_that_cant_be_one_is_refused(tmp_path, option):
+    given = {"--port": free_port(), "--administration": free_port(), option: 70_000}
+
+    result = run("--config", written(tmp_path), *(each for pair in given.items() for each in pair))
+
+    assert result.returncode == 2
+    assert f"argument {option}: '70000' is no port" in result.stderr
+
+
+def test_it_ends_when_asked_while_many_ask_its_administration(tmp_path):
+    with running(written(tmp_path, {"Name": "orders"}), tmp_path) as emulator:
+        all_were_answered = Barrier(9, timeout=30)
+
+        def ask_until_it_ends():
+            assert asked(emulator, "GET", "orders")[0] == HTTPStatus.OK
+            all_were_answered.wait()
+            with suppress(OSError, HTTPException):
+                while True:
+                    asked(emulator, "GET", "orders")
+
+        with ThreadPoolExecutor(8) as pool:
+            asking = [pool.submit(ask_until_it_ends) for _ in range(8)]
+            all_were_answered.wait()
+            code = emulator.stop()
+            for each in asking:
+                each.result(30)
+
+        assert code == 0
+        assert emulator.log.endswith("Service Bus emulator has stopped\n")
+        assert "Traceback" not in emulator.log
 
 
 def test_two_emulators_dont_share_a_file(tmp_path):

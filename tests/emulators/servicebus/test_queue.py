@@ -8,6 +8,8 @@ import pytest
 
 from infra.emulators.servicebus import broker
 from infra.emulators.servicebus.broker.errors import (
+    EntityDisabled,
+    EntityNotFound,
     MessageLockLost,
     MessageNotFound,
     MessageTooLarge,
@@ -15,6 +17,7 @@ from infra.emulators.servicebus.broker.errors import (
     QuotaExceeded,
 )
 from infra.emulators.servicebus.broker.message import State
+from infra.emulators.servicebus.broker.settings import Status
 from tests.support.servicebus_broker import SECOND, bodies, message, queue, received, world
 
 
@@ -406,3 +409,78 @@ def test_time_never_runs_backwards(there, orders):
     entry = orders.receive()
 
     assert (entry.enqueued_at, entry.locked_until) == (latest, latest + 30 * SECOND)
+
+
+@pytest.mark.parametrize("status", [Status.RECEIVE_DISABLED, Status.DISABLED])
+def test_a_queue_that_may_not_deliver_keeps_what_it_has_until_it_may(there, orders, status):
+    orders.send([message("deferred"), message("locked"), message("waits")])
+    deferred = orders.receive()
+    orders.defer(deferred.token)
+    locked = orders.receive()
+
+    orders.set_status(status)
+
+    assert orders.receive() is None
+    with pytest.raises(EntityDisabled, match=f"'orders' delivers nothing: it is {status}"):
+        orders.receive_deferred([deferred.number])
+    orders.abandon(locked.token)
+    there.passes(30 * SECOND)
+    assert bodies(orders.peek(0, 10)) == ["deferred", "locked", "waits"]
+    orders.set_status(Status.ACTIVE)
+    assert bodies(orders.receive_deferred([deferred.number])) == ["deferred"]
+    assert received(orders) == ["locked", "waits"]
+
+
+@pytest.mark.parametrize("status", [Status.SEND_DISABLED, Status.DISABLED])
+def test_a_queue_that_may_not_take_messages_refuses_all_of_a_batch(orders, status):
+    orders.set_status(status)
+
+    with pytest.raises(EntityDisabled, match=f"'orders' takes no messages: it is {status}"):
+        orders.send([message("a"), message("b")])
+
+    orders.set_status(Status.ACTIVE)
+    assert orders.receive() is None
+
+
+def test_a_queue_that_may_not_take_messages_delivers_what_it_has(there, orders):
+    orders.send([message("a"), message("later", scheduled_for=there.now + SECOND)])
+
+    orders.set_status(Status.SEND_DISABLED)
+    there.passes(SECOND)
+
+    assert received(orders) == ["a", "later"]
+
+
+def test_receivers_are_looked_after_when_a_status_changes(there, orders):
+    there.namespace.take_stirred()
+
+    orders.set_status(Status.ACTIVE)
+
+    assert there.namespace.take_stirred() == [orders]
+
+
+def test_messages_are_counted_by_their_state_locked_ones_as_active(there, orders):
+    orders.send([message(each) for each in ("locked", "deferred", "done", "dead", "waits")])
+    orders.send([message("later", scheduled_for=there.now + SECOND)])
+    _, deferred, done, dead = (orders.receive() for _ in range(4))
+    orders.defer(deferred.token)
+    orders.complete(done.token)
+    orders.dead_letter(dead.token)
+
+    assert [orders.held(state) for state in (State.ACTIVE, State.DEFERRED, State.SCHEDULED)] == [2, 1, 1]
+    assert (orders.held(*State), there.dead("orders").held(*State)) == (4, 1)
+
+
+def test_a_queue_that_ended_takes_and_delivers_nothing_and_nothing_becomes_due(there, orders):
+    orders.send([message("locked"), message("waits", time_to_live=SECOND)])
+    orders.send([message("later", scheduled_for=there.now + SECOND)])
+    token = orders.receive().token
+
+    orders.end()
+
+    there.passes(60 * SECOND)
+    assert (orders.receive(), orders.peek(0, 10)) == (None, [])
+    with pytest.raises(MessageLockLost):
+        orders.complete(token)
+    with pytest.raises(EntityNotFound, match="'orders' was removed"):
+        orders.send([message("a")])

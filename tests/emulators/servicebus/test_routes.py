@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.emulators.servicebus.broker.errors import EntityNotFound, MessageNotFound, QuotaExceeded
-from infra.emulators.servicebus.broker.settings import Rule, TopicSettings
+from infra.emulators.servicebus.broker.errors import EntityNotFound, MessageNotFound, NotAllowed, QuotaExceeded
+from infra.emulators.servicebus.broker.settings import Rule, Status, TopicSettings
 from shared.kernel.errors import ConfigurationError
 from tests.support.servicebus_broker import SECOND, bodies, message, queue, received, subscription, world
 
@@ -199,3 +199,112 @@ def test_what_is_not_there_is_not_found(path):
 def test_forwarding_to_nowhere_is_refused_at_start(setting):
     with pytest.raises(ConfigurationError, match=r"'orders' has Forward.* 'nowhere', and there is no such"):
         world(queue(**{setting: "nowhere"}))
+
+
+def test_what_is_made_later_works_as_if_it_had_been_there():
+    there = world(queue())
+    there.namespace.add_queue(queue("later", forward_dead_letters_to="orders"))
+    there.namespace.add_topic(TopicSettings(name="events"))
+    there.namespace.add_subscription("EVENTS", subscription("all", forward_to="later"))
+
+    there.find("events").send([message("a")])
+    later = there.find("later")
+    later.dead_letter(later.receive().token)
+
+    assert received(there.find("orders")) == ["a"]
+
+
+@pytest.mark.parametrize("setting", ["forward_to", "forward_dead_letters_to"])
+def test_what_would_forward_to_nowhere_is_not_made(setting):
+    there = world(queue(), TopicSettings(name="events"))
+
+    with pytest.raises(ConfigurationError, match="'lost' has Forward"):
+        there.namespace.add_queue(queue("lost", **{setting: "nowhere"}))
+    with pytest.raises(ConfigurationError, match="'events/Subscriptions/lost' has Forward"):
+        there.namespace.add_subscription("events", subscription("lost", **{setting: "nowhere"}))
+
+    for path in ("lost", "lost/$DeadLetterQueue", "events/Subscriptions/lost"):
+        with pytest.raises(EntityNotFound):
+            there.find(path)
+    there.find("events").send([message("a")])
+
+
+def test_only_topics_have_subscriptions():
+    there = world(queue())
+
+    with pytest.raises(EntityNotFound, match="'orders' is no topic"):
+        there.namespace.add_subscription("orders", subscription("all"))
+
+
+def test_rules_come_and_go():
+    there = world(TopicSettings(name="events", subscriptions=(subscription("some", named("red")),)))
+    events, some = there.find("events"), there.find("events/Subscriptions/some")
+
+    events.add_rule("SOME", named("blue"))
+    events.send([message("a", subject="red"), message("b", subject="blue")])
+    events.remove_rule("some", "RED")
+    events.send([message("c", subject="red"), message("d", subject="blue")])
+
+    assert received(some) == ["a", "b", "d"]
+    assert events.rule("some", "Blue").name == "blue"
+
+
+@pytest.mark.parametrize(("subscribed", "rule"), [("some", "green"), ("other", "red")])
+def test_a_rule_that_is_not_there_is_not_found(subscribed, rule):
+    there = world(TopicSettings(name="events", subscriptions=(subscription("some", named("red")),)))
+
+    for look in (there.find("events").rule, there.find("events").remove_rule):
+        with pytest.raises(EntityNotFound):
+            look(subscribed, rule)
+
+
+def test_what_is_removed_is_gone_with_all_that_belongs_to_it():
+    topic = TopicSettings(name="events", subscriptions=(subscription("one"), subscription("two")))
+    there = world(queue(), topic)
+
+    there.namespace.remove("ORDERS")
+    there.namespace.remove("events/Subscriptions/one")
+    there.find("events").send([message("a")])
+
+    assert received(there.find("events/Subscriptions/two")) == ["a"]
+    there.namespace.remove("events")
+    assert list(there.namespace) == []
+
+
+@pytest.mark.parametrize("path", ["orders/$DeadLetterQueue", "orders/$Transfer/$DeadLetterQueue"])
+def test_a_dead_letter_queue_is_not_removed_by_itself(path):
+    there = world(queue())
+
+    with pytest.raises(NotAllowed):
+        there.namespace.remove(path)
+
+    assert there.find(path)
+
+
+def test_what_forwards_to_a_queue_that_is_removed_waits_until_there_is_another():
+    topic = TopicSettings(name="events", subscriptions=(subscription("all", forward_to="orders"),))
+    there = world(topic, queue(), queue("in", forward_to="orders", forward_dead_letters_to="orders"))
+    ways = (there.find("events"), there.find("in"))
+
+    there.namespace.remove("orders")
+    for way in ways:
+        way.send([message("meanwhile")])
+    there.namespace.add_queue(queue("Orders"))
+    for way in ways:
+        way.send([message("afterwards")])
+
+    waiting = [transfer_dead(there, path).peek(0, 10) for path in ("events/Subscriptions/all", "in")]
+    assert [bodies(each) for each in waiting] == [["meanwhile"], ["meanwhile"]]
+    assert {each.message.properties["DeadLetterReason"] for (each,) in waiting} == {"EntityNotFound"}
+    assert received(there.find("orders")) == ["afterwards", "afterwards"]
+
+
+def test_a_queue_that_takes_nothing_is_forwarded_nothing():
+    there = world(queue("in", forward_to="orders"), queue())
+    there.find("orders").set_status(Status.SEND_DISABLED)
+
+    there.find("in").send([message("a")])
+
+    (waiting,) = transfer_dead(there, "in").peek(0, 10)
+    assert waiting.message.properties["DeadLetterReason"] == "EntityDisabled"
+    assert there.find("orders").peek(0, 10) == []

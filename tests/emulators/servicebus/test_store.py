@@ -172,6 +172,36 @@ def test_a_forgotten_duplicate_stays_forgotten(there):
     assert list(kept.message_ids) == ["2"]
 
 
+def test_what_was_removed_begins_anew(there):
+    for path, session in (("orders", None), ("sessions", "s"), ("events", None)):
+        there.find(path).send(sent("a", "b", id="1", **({"group_id": session} if session else {})))
+        there.find(path).send(sent("later", due=there.world.now + SECOND, **({"group_id": "s"} if session else {})))
+    orders, sessions = there.find("orders"), there.find("sessions")
+    orders.dead_letter(orders.receive().token)
+    sessions.accept_session("s")
+    sessions.set_session_state("s", b"step 1")
+    there.world.namespace.commit()
+
+    for path in ("orders", "sessions", "events"):
+        there.world.namespace.remove(path)
+
+    again = there.again()
+    again.passes(2 * SECOND)
+    for path in ("orders", "orders/$DeadLetterQueue", "sessions", "events", "events/Subscriptions/all"):
+        assert again.find(path).peek(0, 10) == []
+    assert again.find("sessions").list_sessions() == []
+    assert again.find("orders").send(sent("c", id="1")) == [1]
+
+
+def test_a_removal_that_was_not_committed_has_not_happened(there):
+    there.find("orders").send(sent("a"))
+    there.world.namespace.commit()
+
+    there.world.namespace.remove("orders")
+
+    assert read(there.again(commit=False).find("orders").peek(0, 10)) == ["a"]
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "data.sqlite").write_text("no database, but longer than the header of one would be" * 20)
 

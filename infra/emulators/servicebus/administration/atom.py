@@ -23,13 +23,13 @@ def read(body: bytes) -> tuple[str, Description]:
     try:
         entry = ET.fromstring(body)  # noqa: S314 - of a client on this machine
         described = next(iter(entry.iterfind(f"{{{ATOM}}}content/*")))
-    except (ET.ParseError, StopIteration) as error:
+        return _name(described), _properties(described)
+    except (ET.ParseError, StopIteration, LookupError, ValueError, RecursionError) as error:
         raise InvalidRequest("The request has no Atom entry that describes an entity.") from error
-    return _name(described), _properties(described)
 
 
 def write(name: str, kind: str, properties: Mapping[str, Any]) -> bytes:
-    """The entry of an entity; mappings become elements within."""
+    """The entry of an entity; mappings become elements within, of the kind that is under `type`."""
     entry = ET.Element(f"{{{ATOM}}}entry")
     ET.SubElement(entry, f"{{{ATOM}}}title", type="text").text = name
     content = ET.SubElement(entry, f"{{{ATOM}}}content", type="application/xml")
@@ -50,9 +50,12 @@ def _properties(element: ET.Element) -> Description:
 
 def _write(element: ET.Element, properties: Mapping[str, Any], space: str) -> None:
     for name, value in properties.items():
+        if name == "type":
+            element.set(_KIND, value)
+            continue
         child = ET.SubElement(element, f"{{{space}}}{name}")
         if isinstance(value, Mapping):
-            _write(child, value, COUNTS)
+            _write(child, value, COUNTS if name == "CountDetails" else space)
         else:
             child.text = str(value).lower() if isinstance(value, bool) else str(value)
 

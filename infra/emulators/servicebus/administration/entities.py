@@ -1,26 +1,29 @@
 """What a request for administration does to the namespace. Called between two events of the AMQP side."""
 
 import logging
-from collections.abc import Mapping
+import re
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
 from infra.emulators.servicebus import config
-from infra.emulators.servicebus.administration import atom
+from infra.emulators.servicebus.administration import atom, descriptions
+from infra.emulators.servicebus.administration.descriptions import known
 from infra.emulators.servicebus.broker.errors import EntityNotFound, InvalidRequest, NotSupported
 from infra.emulators.servicebus.broker.namespace import Namespace
 from infra.emulators.servicebus.broker.queue import Queue
-from infra.emulators.servicebus.broker.settings import MEGABYTE, Status
+from infra.emulators.servicebus.broker.settings import QueueSettings, Rule, Status, SubscriptionSettings
 from infra.emulators.servicebus.broker.topic import Topic
 
-_FORWARDS = ("ForwardTo", "ForwardDeadLetteredMessagesTo")
+_WORDS = ("subscriptions", "rules")
+_NAME = re.compile(r"[$\w][\w.-]*", re.ASCII)
 
 _log = logging.getLogger(__name__)
 
 Answer = tuple[HTTPStatus, bytes]
+Names = list[str]
+"""Of a queue or a topic, then of a subscription, then of a rule."""
 
 
 class Administration:
@@ -30,118 +33,106 @@ class Administration:
         self._namespace = namespace
 
     def get(self, path: str) -> Answer:
-        """The description of a queue or a topic; raises EntityNotFound."""
-        entity = self._namespace.find(_path(path))
-        kind = "QueueDescription" if isinstance(entity, Queue) else "TopicDescription"
-        return HTTPStatus.OK, atom.write(entity.path, kind, _described(entity))
+        """The description of an entity; raises EntityNotFound."""
+        return HTTPStatus.OK, descriptions.written(self._find(_names(path)))
 
     def put(self, path: str, body: bytes, *, update: bool) -> Answer:
-        """Make an entity, or change the status of one that is there; raises BrokerError."""
-        kind, properties = atom.read(body)
+        """Make an entity, or change the status of one that is there; raises BrokerError or ConfigurationError."""
+        names, (kind, properties) = _names(path), atom.read(body)
         if update:
-            self._update(_path(path), properties)
+            self._update(names, properties)
             return self.get(path)
-        if self._namespace.has(_path(path)):
-            return HTTPStatus.CONFLICT, b""
-        match kind, _path(path).split("/"):
-            case "QueueDescription", [name]:
-                self._namespace.add_queue(config.queue(name, _known(config.QUEUE, name, properties)))
-            case "TopicDescription", [name]:
-                self._namespace.add_topic(config.topic(name, _known(config.TOPIC, name, properties)))
-            case "SubscriptionDescription", [topic, _, name]:
-                known = _known(config.SUBSCRIPTION, name, properties)
-                self._namespace.add_subscription(topic, config.subscription(name, known))
-            case "RuleDescription", [topic, _, subscription, _, name]:
-                self._topic(topic).add_rule(subscription, config.rule(name, _rule(properties)))
-            case _:
-                raise NotSupported(f"'{path}' can't be made from a {kind}.")
-        _log.info("%s is made", _path(path))
-        return HTTPStatus.CREATED, body
+        if self._has(names):
+            return HTTPStatus.CONFLICT, f"'{_path(names)}' is there already.".encode()
+        self._make(kind, names, properties)
+        return HTTPStatus.CREATED, self.get(path)[1]
 
     def delete(self, path: str) -> Answer:
-        """Remove a queue, or a rule of a subscription; raises EntityNotFound."""
-        match _path(path).split("/"):
-            case [name]:
-                self._namespace.remove_queue(name)
-            case [topic, _, subscription, _, rule]:
-                self._topic(topic).remove_rule(subscription, rule)
+        """Remove an entity; raises EntityNotFound."""
+        names = _names(path)
+        match names:
+            case [topic, subscription, rule]:
+                self._namespace.find_topic(topic).remove_rule(subscription, rule)
             case _:
-                raise NotSupported(f"'{path}' can't be removed here.")
-        _log.info("%s is removed", _path(path))
+                self._namespace.remove(_path(names))
+        _log.info("%s is removed", _path(names))
         return HTTPStatus.OK, b""
 
-    def _update(self, path: str, properties: atom.Description) -> None:
-        queue = self._namespace.find(path)
-        if not isinstance(queue, Queue):
-            raise NotSupported(f"'{path}' is a topic, and can't be changed here.")
-        if config.queue(queue.settings.name, _known(config.QUEUE, path, properties)) != queue.settings:
-            raise NotSupported(f"Of '{path}' only the Status can be changed here.")
+    def _find(self, names: Names) -> Queue | Topic | Rule:
+        match names:
+            case [topic, subscription, rule]:
+                return self._namespace.find_topic(topic).rule(subscription, rule)
+            case _:
+                return self._namespace.find(_path(names))
+
+    def _has(self, names: Names) -> bool:
         try:
-            queue.set_status(Status(properties.get("Status", Status.ACTIVE)))
-        except ValueError as error:
-            raise InvalidRequest(f"'{properties['Status']}' is no status of a queue.") from error
-        _log.info("%s is %s", path, queue.status)
+            self._find(names)
+        except EntityNotFound:
+            return False
+        return True
 
-    def _topic(self, name: str) -> Topic:
-        topic = self._namespace.find(name)
-        if not isinstance(topic, Topic):
-            raise EntityNotFound(f"'{name}' is no topic.")
-        return topic
+    def _make(self, kind: str, names: Names, properties: atom.Description) -> None:
+        if not _NAME.fullmatch(names[-1]):
+            raise InvalidRequest(f"'{names[-1]}' is no name: letters, digits, '.', '-' and '_' make one.")
+        status = descriptions.status(properties, Status.ACTIVE)
+        if kind not in (descriptions.QUEUE, descriptions.SUBSCRIPTION) or properties.get("ForwardTo"):
+            _check_goes_on(names, status)
+        match kind, names:
+            case descriptions.QUEUE, [name]:
+                self._namespace.add_queue(config.queue(name, known(config.QUEUE, name, properties)))
+            case descriptions.TOPIC, [name]:
+                self._namespace.add_topic(config.topic(name, known(config.TOPIC, name, properties)))
+            case descriptions.SUBSCRIPTION, [topic, name]:
+                settings = config.subscription(name, known(config.SUBSCRIPTION, name, properties))
+                self._namespace.add_subscription(topic, settings)
+            case descriptions.RULE, [topic, subscription, name]:
+                rule = config.rule(name, descriptions.rule(properties))
+                self._namespace.find_topic(topic).add_rule(subscription, rule)
+            case _:
+                raise InvalidRequest(f"'{_path(names)}' can't be made from a {kind}.")
+        _log.info("%s is made", _path(names))
+        self._set_status(names, status)
 
+    def _update(self, names: Names, properties: atom.Description) -> None:
+        queue = self._find(names)
+        if not isinstance(queue, Queue):
+            raise NotSupported(f"'{_path(names)}' can't be changed here.")
+        status = descriptions.status(properties, queue.status)
+        if _settings(queue, properties) != queue.settings:
+            raise NotSupported(f"Of '{queue.path}' only the Status can be changed here.")
+        if queue.forward is not None:
+            _check_goes_on(names, status)
+        self._set_status(names, status)
 
-def _path(path: str) -> str:
-    return unquote(urlsplit(path).path).strip("/")
-
-
-def _known(type_: type[Any], name: str, properties: atom.Description) -> Mapping[str, Any]:
-    """What Config.json has words for; the rest is named in the log."""
-    names = {field.encode_name for field in msgspec.structs.fields(type_)}
-    told = {each: value for each, value in properties.items() if isinstance(value, str) and value}
-    if unknown := sorted(set(told) - names - _DESCRIBED):
-        _log.info("%s: nothing is done about %s", name, ", ".join(unknown))
-    return {each: _bare(each, value) for each, value in told.items() if each in names}
-
-
-def _bare(name: str, value: str) -> str:
-    """Clients give the address of what is forwarded to."""
-    return urlsplit(value).path.strip("/") if name in _FORWARDS else value
-
-
-def _rule(properties: atom.Description) -> Mapping[str, Any]:
-    found = properties.get("Filter", {})
-    if found.get("type") not in ("SqlFilter", "TrueFilter"):
-        raise NotSupported("Rules are made here with an SQL filter, or with one that lets everything through.")
-    return {"FilterType": "Sql", "SqlFilter": {"SqlExpression": found.get("SqlExpression", "1=1")}}
-
-
-_DESCRIBED = frozenset(("Status", "SizeInBytes", "MessageCount", "Name"))
-"""What a description has beside settings."""
-
-
-def _described(entity: Queue | Topic) -> dict[str, Any]:
-    settings = entity.settings
-    described: dict[str, Any] = {"MaxSizeInMegabytes": settings.max_bytes // MEGABYTE}
-    if settings.time_to_live is not None:
-        described["DefaultMessageTimeToLive"] = atom.duration(settings.time_to_live)
-    if settings.duplicate_window:
-        described["RequiresDuplicateDetection"] = True
-        described["DuplicateDetectionHistoryTimeWindow"] = atom.duration(settings.duplicate_window)
-    if isinstance(entity, Topic):
-        return {**described, "Status": Status.ACTIVE}
-    return {**described, **_of_queue(entity)}
+    def _set_status(self, names: Names, status: Status) -> None:
+        queue = self._find(names)
+        if isinstance(queue, Queue) and queue.status is not status:
+            queue.set_status(status)
+            _log.info("%s is %s", queue.path, status)
 
 
-def _of_queue(queue: Queue) -> dict[str, Any]:
-    settings, counts = queue.settings, queue.counts()
-    forwards = zip(_FORWARDS, (settings.forward_to, settings.forward_dead_letters_to), strict=True)
-    return {
-        "LockDuration": atom.duration(settings.lock_duration),
-        "RequiresSession": settings.requires_session,
-        "DeadLetteringOnMessageExpiration": settings.dead_letters_expired,
-        "MaxDeliveryCount": settings.max_delivery_count,
-        "MessageCount": sum(counts.values()),
-        "SizeInBytes": queue.bytes,
-        "Status": queue.status,
-        **{name: target for name, target in forwards if target},
-        "CountDetails": counts,
-    }
+def _check_goes_on(names: Names, status: Status) -> None:
+    if status is not Status.ACTIVE:
+        raise NotSupported(f"'{_path(names)}' holds no messages, and can't be {status} here.")
+
+
+def _settings(queue: Queue, properties: atom.Description) -> QueueSettings:
+    """What a description makes of a queue that is there."""
+    name = queue.settings.name
+    if isinstance(queue.settings, SubscriptionSettings):
+        described = config.subscription(name, known(config.SUBSCRIPTION, name, properties))
+        return msgspec.structs.replace(described, rules=queue.settings.rules)
+    return config.queue(name, known(config.QUEUE, name, properties))
+
+
+def _names(path: str) -> Names:
+    parts = unquote(path.partition("?")[0]).strip("/").split("/")
+    words = tuple(each.lower() for each in parts[1::2])
+    if len(parts) % 2 == 0 or parts[0].startswith("$") or words != _WORDS[: len(words)]:
+        raise NotSupported(f"'{'/'.join(parts)}' is no queue, topic, subscription or rule; nothing is listed here.")
+    return parts[::2]
+
+
+def _path(names: Names) -> str:
+    return "".join(f"{word}{name}" for word, name in zip(("", "/Subscriptions/", "/Rules/"), names, strict=False))

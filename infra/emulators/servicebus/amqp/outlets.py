@@ -10,7 +10,7 @@ from proton import Delivery, Described, Link, Terminus, symbol
 from infra.emulators.servicebus.amqp.codec import delivered
 from infra.emulators.servicebus.amqp.conditions import condition
 from infra.emulators.servicebus.amqp.sections import own
-from infra.emulators.servicebus.broker.errors import BrokerError, EntityDisabled, NotAllowed, SessionLockLost
+from infra.emulators.servicebus.broker.errors import BrokerError, EntityNotFound, NotAllowed, SessionLockLost
 from infra.emulators.servicebus.broker.message import DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON
 from infra.emulators.servicebus.broker.queue import Queue
 from infra.emulators.servicebus.broker.session_queue import SessionQueue
@@ -132,6 +132,8 @@ class Outlets:
     def pump(self, queue: Queue) -> None:
         """Hand out what waits in a queue to those who have credit."""
         outlets = self._outlets.get(queue, [])
+        while queue.gone and outlets:
+            outlets.pop().refuse(EntityNotFound(f"'{queue.path}' was removed."))
         for lost in [each for each in outlets if each.session is not None and each.session.lost]:
             outlets.remove(lost)
             lost.refuse(SessionLockLost(f"The lock of the session in '{queue.path}' has expired."))
@@ -172,8 +174,7 @@ def check_receiver(link: Link, queue: Queue) -> None:
     has = isinstance(queue, SessionQueue)
     if queue.forward is not None:
         raise NotAllowed(f"'{queue.path}' forwards its messages to '{queue.forward.path}': receive from there.")
-    if not queue.status.delivers:
-        raise EntityDisabled(f"'{queue.path}' delivers nothing: it is {queue.status}.")
+    queue.check_delivers()
     if has and not asks:
         raise NotAllowed(f"'{queue.path}' has sessions, so its receivers must name one, or accept the next.")
     if asks and not has:

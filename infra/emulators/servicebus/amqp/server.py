@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from proton import Condition, Endpoint, Handler
@@ -73,8 +74,11 @@ class Server(Handler):
         Container(self).run()
 
     def stop(self) -> None:
-        """End `run` soon; may be called from a signal handler."""
-        self._injector.trigger(ApplicationEvent("stop"))
+        """End `run` soon; may be called from a signal handler.
+
+        A thread of its own, because the one that a signal interrupts may hold the lock of the injector's queue.
+        """
+        Thread(target=self._injector.trigger, args=(ApplicationEvent("stop"),), daemon=True).start()
 
     def call(self, operation: Callable[[], T]) -> T:
         """Have an operation done between two events, and return what it returns, or raise what it raises.
@@ -90,8 +94,10 @@ class Server(Handler):
         operation, done = event.subject
         try:
             self._namespace.advance()
-            found = operation()
-            self._after()
+            try:
+                found = operation()
+            finally:
+                self._after()
         except Exception as error:  # noqa: BLE001 - it is for whoever asked
             done.set_exception(error)
         else:

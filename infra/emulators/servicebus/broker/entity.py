@@ -6,7 +6,7 @@ from typing import Protocol
 
 from infra.emulators.servicebus.broker.context import Context
 from infra.emulators.servicebus.broker.duplicates import Duplicates
-from infra.emulators.servicebus.broker.errors import MessageNotFound, MessageTooLarge
+from infra.emulators.servicebus.broker.errors import EntityNotFound, MessageNotFound, MessageTooLarge
 from infra.emulators.servicebus.broker.message import SENT, Entry, Journey, Message, State
 from infra.emulators.servicebus.broker.store import Kept
 
@@ -89,6 +89,8 @@ class Entity:
 
     def __init__(self, path: str, context: Context, kept: Kept, duplicate_window: int, most_bytes: int) -> None:
         self.path = path
+        self.gone = False
+        """It was removed."""
         self._context = context
         self._most_bytes = most_bytes
         self._numbers = Numbers(path, context, kept.last_number)
@@ -117,10 +119,18 @@ class Entity:
 
     def check(self, message: Message) -> None:
         """Raise BrokerError if the message can't be taken."""
+        if self.gone:
+            raise EntityNotFound(f"'{self.path}' was removed.")
         if message.size > self._most_bytes:
             raise MessageTooLarge(
                 f"The message has {message.size} bytes; '{self.path}' takes at most {self._most_bytes}."
             )
+
+    def end(self) -> None:
+        """It is removed: what it holds is forgotten, and nothing is taken any more."""
+        self.gone = True
+        self.schedule.entries.clear()
+        self._context.store.forget(self.path)
 
     def _accept(self, message: Message) -> int:
         if self._duplicates.is_one(message):

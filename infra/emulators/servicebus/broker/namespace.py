@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from infra.emulators.servicebus.broker.agenda import Action
 from infra.emulators.servicebus.broker.context import Clock, Context, Tokens
 from infra.emulators.servicebus.broker.errors import EntityNotFound, NotAllowed
@@ -42,33 +44,47 @@ class Namespace:
             raise EntityNotFound(f"The messaging entity '{path}' could not be found.")
         return entity
 
-    def has(self, path: str) -> bool:
-        """Whether `find` would find it."""
-        return path.strip("/").lower() in self._entities
+    def find_topic(self, path: str) -> Topic:
+        """A topic; raises EntityNotFound."""
+        topic = self.find(path)
+        if not isinstance(topic, Topic):
+            raise EntityNotFound(f"'{path}' is no topic.")
+        return topic
 
     def add_queue(self, settings: QueueSettings) -> None:
-        """Make a queue; raises ConfigurationError when it is to forward to what is not there."""
-        self._connect(self._add_queue(settings.name, settings))
+        """Make a queue; raises ConfigurationError, and makes none, when it is to forward to what is not there."""
+        self._check_targets(settings.name, settings)
+        queue = self._add_queue(settings.name, settings)
+        self._connect(queue)
+        self._resume_forwarding(queue)
 
     def add_topic(self, settings: TopicSettings) -> None:
-        """Make a topic, with its subscriptions."""
-        for queue in self._add_topic(settings):
-            self._connect(queue)
+        """Make a topic, without its subscriptions."""
+        self._add_topic(msgspec.structs.replace(settings, subscriptions=()))
+        self._resume_forwarding(self.find(settings.name))
 
     def add_subscription(self, topic: str, settings: SubscriptionSettings) -> None:
-        """Make a subscription of a topic; raises EntityNotFound."""
-        found = self.find(topic)
-        if not isinstance(found, Topic):
-            raise EntityNotFound(f"'{topic}' is no topic.")
+        """Make a subscription of a topic; raises EntityNotFound, and ConfigurationError as `add_queue` does."""
+        found = self.find_topic(topic)
+        self._check_targets(f"{found.path}/Subscriptions/{settings.name}", settings)
         self._connect(self._subscribe(found, settings))
 
-    def remove_queue(self, path: str) -> None:
-        """Remove a queue and its dead-letter queues, and all that they hold; raises EntityNotFound."""
-        queue = self.find(path)
-        if not isinstance(queue, Queue) or queue.dead_letters is None:
+    def remove(self, path: str) -> None:
+        """Remove an entity and all that it holds, a topic with its subscriptions; raises EntityNotFound.
+
+        What forwards to it goes on when there is another of its name; until then messages wait beside the forwarding
+        queue, as they do when one is full.
+        """
+        entity = self.find(path)
+        if isinstance(entity, Topic):
+            for queue in entity.subscriptions:
+                self.remove(queue.path)
+        elif entity.dead_letters is None:
             raise NotAllowed(f"'{path}' can't be removed by itself.")
-        for ending in ("", DEAD_LETTERS, TRANSFER_DEAD_LETTERS):
-            del self._entities[(queue.path + ending).lower()]
+        elif isinstance(entity.settings, SubscriptionSettings):
+            self.find_topic(entity.path.rpartition("/Subscriptions/")[0]).unsubscribe(entity)
+        for ending in ("",) if isinstance(entity, Topic) else ("", DEAD_LETTERS, TRANSFER_DEAD_LETTERS):
+            self._entities.pop((entity.path + ending).lower()).end()
 
     def advance(self) -> None:
         """Do what has become due."""
@@ -131,6 +147,24 @@ class Namespace:
         if queue.settings.forward_dead_letters_to and queue.dead_letters is not None:
             name = queue.settings.forward_dead_letters_to
             queue.dead_letters.forward = self._target(queue.path, "ForwardDeadLetteredMessagesTo", name)
+
+    def _check_targets(self, path: str, settings: QueueSettings) -> None:
+        for setting, name in (
+            ("ForwardTo", settings.forward_to),
+            ("ForwardDeadLetteredMessagesTo", settings.forward_dead_letters_to),
+        ):
+            if name:
+                self._target(path, setting, name)
+
+    def _resume_forwarding(self, entity: Queue | Topic) -> None:
+        """One of its name may have been removed while others forwarded to it."""
+        for each in self:
+            if (
+                isinstance(each, Queue)
+                and each.forward is not None
+                and each.forward.path.lower() == entity.path.lower()
+            ):
+                each.forward = entity
 
     def _target(self, path: str, setting: str, name: str) -> Queue | Topic:
         try:

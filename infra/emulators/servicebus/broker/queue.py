@@ -63,23 +63,26 @@ class Queue(Entity):
         below = (self.dead_letters, self.transfer_dead_letters)
         return self._bytes + self.schedule.bytes + sum(queue.bytes for queue in below if queue is not None)
 
-    def counts(self) -> dict[str, int]:
-        """How many messages there are of each kind; those that are locked are active ones."""
-        active = sum(entry.state is State.ACTIVE for entry in self._entries.values())
-        below = (self.dead_letters, self.transfer_dead_letters)
-        dead, transfer_dead = (sum(queue.counts().values()) if queue is not None else 0 for queue in below)
-        return {
-            "ActiveMessageCount": active,
-            "DeadLetterMessageCount": dead,
-            "ScheduledMessageCount": len(self.schedule.entries),
-            "TransferMessageCount": 0,
-            "TransferDeadLetterMessageCount": transfer_dead,
-        }
+    def held(self, *states: State) -> int:
+        """How many messages are in one of these states; those that are locked are active ones."""
+        return sum(entry.state in states for entry in (*self._entries.values(), *self.schedule.entries.values()))
 
     def set_status(self, status: Status) -> None:
         """From now on messages are taken and delivered, or not; what is locked can be settled all the same."""
         self.status = status
         self._context.stirred[self] = None
+
+    def end(self) -> None:
+        """It is removed: what it holds is forgotten, and nothing is taken or delivered any more."""
+        super().end()
+        self._entries.clear()
+        self._locked.clear()
+        self._context.stirred[self] = None
+
+    def check_delivers(self) -> None:
+        """Raise EntityDisabled if it delivers nothing just now."""
+        if not self.status.delivers:
+            raise EntityDisabled(f"'{self.path}' delivers nothing: it is {self.status}.")
 
     def check(self, message: Message) -> None:
         """Raise BrokerError if the message can't be taken."""
@@ -92,9 +95,7 @@ class Queue(Entity):
     def receive(self, session: SessionLock | None = None, *, delete: bool = False) -> Entry | None:
         """Lock the message whose turn it is, or take it away; None while nothing waits."""
         self._context.advance()
-        if not self.status.delivers:
-            return None
-        number = self._lanes.take(self._receivers_lane(session))
+        number = self._lanes.take(self._receivers_lane(session)) if self.status.delivers else None
         if number is None:
             return None
         return self._hand_out(self._entries[number], session, delete=delete)
@@ -104,6 +105,7 @@ class Queue(Entity):
     ) -> list[Entry]:
         """The same for deferred messages, by number; raises MessageNotFound, and locks none, if one is not there."""
         self._context.advance()
+        self.check_delivers()
         lane = self._receivers_lane(session)
         entries = [self._deferred(number, lane) for number in numbers]
         return [self._hand_out(entry, session, delete=delete) for entry in entries]
@@ -261,8 +263,9 @@ class Queue(Entity):
         entry.message = entry.message.with_properties(properties)
         most = self.settings.max_delivery_count
         if self.dead_letters is not None and entry.failures >= most:
-            description = f"Message could not be consumed after {most} delivery attempts."
-            self._bury(entry, "MaxDeliveryCountExceeded", description)
+            self._bury(
+                entry, "MaxDeliveryCountExceeded", f"Message could not be consumed after {most} delivery attempts."
+            )
         else:
             self._context.store.save(self.path, entry)
             self._return(entry)

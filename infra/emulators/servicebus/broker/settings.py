@@ -37,6 +37,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     matches: Filter
+    sql: str = ""
+    """The expression that it was made from, if it was one."""
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):

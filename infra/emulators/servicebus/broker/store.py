@@ -44,6 +44,9 @@ class Store(Protocol):
     def forget_message_ids(self, path: str, message_ids: Iterable[str]) -> None:
         """Forget message ids whose time is over."""
 
+    def forget(self, path: str) -> None:
+        """Forget an entity, its last number too."""
+
     def commit(self) -> None:
         """Make everything since the last commit last."""
 
@@ -70,6 +73,9 @@ class NoStore:
         pass
 
     def forget_message_ids(self, path: str, message_ids: Iterable[str]) -> None:
+        pass
+
+    def forget(self, path: str) -> None:
         pass
 
     def commit(self) -> None:

@@ -27,16 +27,29 @@ class Topic(Entity):
         """From now on messages that one of the rules matches go to the queue too."""
         self._subscriptions[queue.settings.name.lower()] = (queue, {rule.name.lower(): rule for rule in rules})
 
+    def unsubscribe(self, queue: Queue) -> None:
+        """From now on the queue gets nothing."""
+        del self._subscriptions[queue.settings.name.lower()]
+
+    @property
+    def subscriptions(self) -> list[Queue]:
+        """The queues that get copies."""
+        return [queue for queue, _ in self._subscriptions.values()]
+
+    def rule(self, subscription: str, name: str) -> Rule:
+        """A rule of a subscription; raises EntityNotFound."""
+        rules = self._rules(subscription)
+        if name.lower() not in rules:
+            raise EntityNotFound(f"'{self.path}/Subscriptions/{subscription}' has no rule '{name}'.")
+        return rules[name.lower()]
+
     def add_rule(self, subscription: str, rule: Rule) -> None:
         """Have a subscription take what the rule matches, too; raises EntityNotFound."""
         self._rules(subscription)[rule.name.lower()] = rule
 
-    def remove_rule(self, subscription: str, rule: str) -> None:
+    def remove_rule(self, subscription: str, name: str) -> None:
         """Have a subscription forget a rule; raises EntityNotFound."""
-        rules = self._rules(subscription)
-        if rule.lower() not in rules:
-            raise EntityNotFound(f"'{self.path}/Subscriptions/{subscription}' has no rule '{rule}'.")
-        del rules[rule.lower()]
+        del self._rules(subscription)[self.rule(subscription, name).name.lower()]
 
     def _rules(self, subscription: str) -> dict[str, Rule]:
         if subscription.lower() not in self._subscriptions:
