@@ -16,6 +16,7 @@ from tests.support.aws import at
 from tests.support.azure import at_azure
 from tests.support.gcp import at_google
 from tests.support.kernel_fakes import FakeClock
+from tests.support.servicebus_sdk import hasty
 from tests.support.sqlite import Sqlite, opened
 
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only the folder that holds the folders
@@ -47,7 +48,7 @@ def _at(emulator: str | None, started: Callable[[str], Any]) -> Iterator[None]:
             with at_google(started("pubsub"), started("firestore")):
                 yield
         case "azure":
-            with at_azure(started("servicebus"), started("azurite")):
+            with at_azure(started("servicebus"), started("azurite")), hasty():
                 yield
         case _:
             with at(started(emulator)):

@@ -81,8 +81,7 @@ def _gcp(find: Find, place: Path) -> Iterator[System]:
 
 @contextmanager
 def _azure(find: Find, place: Path) -> Iterator[System]:
-    with at_azure(find("servicebus"), find("azurite")):
-        azure = opened_on_azure(place)
+    with at_azure(find("servicebus"), find("azurite")), opened_on_azure(place) as azure:
         provision_on_azure(azure, CATALOG, timedelta(seconds=LEASE))
         yield azure.system
 

@@ -181,9 +181,9 @@ def _gcp(place: Path, clock: Clock) -> Iterator[System]:
 
 @contextmanager
 def _azure(place: Path, clock: Clock) -> Iterator[System]:
-    azure = opened_on_azure(place)
-    provision_on_azure(azure, CATALOG)
-    yield azure.system
+    with opened_on_azure(place) as azure:
+        provision_on_azure(azure, CATALOG)
+        yield azure.system
 
 
 MEMORY = Adapter(

@@ -37,7 +37,7 @@ class AwsDeployment(Staged, Aws):
         """See Deployment."""
         return Mappings(self)
 
-    def provision(self) -> None:
+    def provision(self, _: int) -> None:
         """See Deployment. The witness is a queue that is subscribed to everything."""
         provision(self, self.catalog)
         name = self.names.queue(WITNESS)

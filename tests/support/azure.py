@@ -11,7 +11,6 @@ import pytest
 from azure.core.exceptions import ResourceExistsError
 from azure.servicebus.management import SqlRuleFilter
 
-from infra.azure.clients import Clients
 from infra.azure.names import Names
 from infra.azure.wiring import Azure, function
 from shared.kernel.catalog import Catalog
@@ -26,10 +25,6 @@ def names_for(place: Path) -> Names:
     return Names("t" + blake2b(str(place).encode(), digest_size=6).hexdigest(), "test")
 
 
-_clients: dict[str, Clients] = {}
-"""One set an emulator for all tests: to make a client takes longer than most of them."""
-
-
 @contextmanager
 def at_azure(servicebus: Any, azurite: Any) -> Iterator[None]:
     """Clients of this process, and of those it starts, go to the emulators."""
@@ -39,11 +34,14 @@ def at_azure(servicebus: Any, azurite: Any) -> Iterator[None]:
         yield
 
 
-def opened(place: Path) -> Azure:
-    """The deployment of the test that has this place."""
-    fresh = function()
-    clients = _clients.setdefault(str(fresh.clients._bus), fresh.clients)
-    return Azure(names_for(place), clients)
+@contextmanager
+def opened(place: Path) -> Iterator[Azure]:
+    """The deployment of the test that has this place. Each link is a connection and a thread, so they are closed."""
+    clients = function().clients
+    try:
+        yield Azure(names_for(place), clients)
+    finally:
+        clients.close()
 
 
 def provision(azure: Azure, catalog: Catalog, lock: timedelta = LOCK) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.azure.names import Names
 from infra.emulators import process
-from infra.emulators.azure import SERVICEBUS, ServiceBus
+from infra.emulators.azure import SERVICEBUS, ServiceBus, base
 from infra.emulators.emulator import Place
 from infra.emulators.supervisor import free_port
 from shared.kernel.catalog import Catalog
@@ -56,9 +56,8 @@ class Broker:
     def start(self) -> None:
         """Start it, with what it held."""
         here = self._place.folder
-        # The environment would write the entities anew.
-        around = {name: value for name, value in os.environ.items() if not name.startswith("TREFOIL_")}
-        process.start(here, self._emulator.command(self._place), around)
+        # The emulator's own way to its environment would write the entities anew.
+        process.start(here, self._emulator.command(self._place), base(os.environ))
         process.wait(lambda: self._emulator.ready(self._place) or not process.is_alive(here), self._emulator.seconds)
         assert process.is_alive(here), process.last_lines(here)
 

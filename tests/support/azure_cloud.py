@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +16,12 @@ from functions.azure import function_app
 from functions.azure.function_app import Function
 from infra.azure.clients import BUS, TABLES, Address, Clients
 from infra.azure.dead_letters import looked_into
-from infra.azure.names import Names
 from infra.azure.records import body_of
 from infra.azure.senders import Letter
 from infra.azure.wiring import Azure
 from infra.emulators.azure import ServiceBus
 from shared.kernel.catalog import Catalog
+from tests.support.azure import names_for
 from tests.support.azure_broker import Broker, Config, properties
 from tests.support.azure_emulators import AzureEmulator
 from tests.support.azure_pump import PATIENCE, Triggers, open_receivers, together
@@ -33,11 +32,6 @@ WITNESS = "witness"
 
 _opened: list[tuple[Broker, Clients]] = []
 """What this process has to end."""
-
-
-def names_for(place: Path) -> Names:
-    """Names that one test, and its processes, have to themselves: all share the tables' emulator."""
-    return Names("t" + blake2b(str(place).encode(), digest_size=6).hexdigest(), "test")
 
 
 class AzureDeployment(Staged, Azure):

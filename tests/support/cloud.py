@@ -10,12 +10,14 @@ from msgspec import Struct, structs
 
 from shared.catalog import CATALOG
 from shared.kernel.catalog import Catalog
+from shared.kernel.codec import decode
+from shared.kernel.errors import PermanentError
 from shared.kernel.telemetry import Counters
 
 if TYPE_CHECKING:
     from tests.support.cloud_weather import Weather
 
-CLOUDS = ("aws", "gcp")
+CLOUDS = ("aws", "gcp", "azure")
 
 
 class Handed(Struct, frozen=True):
@@ -67,8 +69,11 @@ class Deployment(Protocol):
     """Its dead letters are listed whole, and stay in everybody's sight."""
     providers: Mapping[str, Any]
 
-    def provision(self) -> None:
-        """Make everything, and a channel beside that everything comes to."""
+    def provision(self, seconds: int) -> None:
+        """Make everything, and a channel beside that everything comes to.
+
+        A channel that says itself how long it hides messages says so many seconds.
+        """
 
     def functions(self, services: Iterable[str] = ...) -> dict[str, Any]:
         """An instance of each function."""
@@ -131,3 +136,11 @@ def cloud_named(name: str) -> Cloud:
     """A cloud by its name; a process that is about one needs no other's libraries."""
     found: Cloud = import_module(f"tests.support.{name}_cloud").CLOUD
     return found
+
+
+def subject_of(body: bytes) -> str:
+    """What a message is about; empty when nobody can tell."""
+    try:
+        return decode(body).subject
+    except PermanentError:
+        return ""

@@ -38,6 +38,10 @@ LIMITS = Limits(handler_seconds=3, tries=20, backoff=Backoff(0.05, 0.2))
 """Claims are in doubt soon, and the broker's limit, 30, lies above what faults use up."""
 
 
+HIDDEN_FOR = 30
+"""Seconds that a channel hides messages, if that is its own to say."""
+
+
 def impatient(limits: Limits = LIMITS) -> Catalog:
     """The catalog with limits that tests can wait for."""
     return Catalog([structs.replace(service, limits=limits) for service in CATALOG.services.values()])
@@ -87,7 +91,9 @@ def when_all_is_due() -> Ahead:
 class Shop:
     """A deployment, what its customers want, and what can be found out afterwards; a `World` to the invariants."""
 
-    def __init__(self, cloud: Cloud, place: Path, plan: Schedule, catalog: Catalog | None = None) -> None:
+    def __init__(
+        self, cloud: Cloud, place: Path, plan: Schedule, catalog: Catalog | None = None, seconds: int = HIDDEN_FOR
+    ) -> None:
         self.cloud = cloud
         self.place = place
         self.plan = plan
@@ -101,7 +107,7 @@ class Shop:
         self.published: dict[str, bytes] = {}
         self.broken: list[str] = []
         self.sent: list[Sent] = list(_wishes(plan))
-        self.calm.provision()
+        self.calm.provision(seconds)
 
     def deployment(self, catalog: Catalog | None = None, **providers: Any) -> Deployment:
         """The deployment as another process would open it, with clients of its own."""

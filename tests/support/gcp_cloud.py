@@ -18,10 +18,8 @@ from infra.gcp.dead_letters import PubsubDeadLetters
 from infra.gcp.topics import Letter
 from infra.gcp.wiring import Gcp
 from shared.kernel.catalog import Catalog
-from shared.kernel.codec import decode
-from shared.kernel.errors import PermanentError
 from shared.kernel.ports import Parked
-from tests.support.cloud import Cloud, Staged
+from tests.support.cloud import Cloud, Staged, subject_of
 from tests.support.gcp import at_google, clients_for, names_for, provision, subscribe
 from tests.support.gcp_pump import Looking, Pushes
 from tests.support.gcp_weather import GcpWeather
@@ -57,7 +55,7 @@ class GcpDeployment(Staged, Gcp):
         """See Deployment."""
         return Pushes(self)
 
-    def provision(self) -> None:
+    def provision(self, _: int) -> None:
         """See Deployment. The witness is a subscription without a filter."""
         provision(self, self.catalog)
         subscribe(self, self.names.topic, self._witness)
@@ -89,7 +87,7 @@ class GcpDeployment(Staged, Gcp):
         """See Deployment. As whoever subscribes to the dead letters publishes them: with all that they came with."""
         dead = self.subscriptions.path(self.names.dead(service))
         found = self.subscriptions.pull(dead, 100, PATIENCE)
-        ours = [each for each in found if _subject(each.message.data) == subject]
+        ours = [each for each in found if subject_of(each.message.data) == subject]
         letters = [Letter(each.message.data, dict(each.message.attributes)) for each in ours]
         assert self.topics.send(self.names.topic, letters) == {}
         self.subscriptions.acknowledge((dead, each.ack_id) for each in ours)
@@ -105,13 +103,6 @@ class GcpDeployment(Staged, Gcp):
                 "update_mask": {"paths": ["dead_letter_policy"]},
             }
             self.clients.subscriber.update_subscription(request=request)
-
-
-def _subject(body: bytes) -> str:
-    try:
-        return decode(body).subject
-    except PermanentError:
-        return ""
 
 
 @contextmanager

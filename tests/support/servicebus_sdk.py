@@ -47,7 +47,7 @@ class Hasty:
 def hasty() -> Iterator[None]:
     """Have the SDK look more often whether what it waits for has come: a link takes it a second otherwise.
 
-    All else of it is as it was installed. The contract suites and whole deployments run on it in its own time.
+    All else of it is as it was installed. Fault tests and whole deployments run on it in its own time.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name, modules in _NAPS.items():

@@ -12,7 +12,7 @@ if not missing():
     from tests.support.servicebus_sdk import Sdk, hasty
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def in_haste():
     """Not in the SDK's own time, of which most would be sleep."""
     with nullcontext() if missing() else hasty():
