@@ -89,6 +89,11 @@ def _needing(cloud: str, package: str, *others: str) -> Iterator[None]:
         ) from error
 
 
+def shows_a_sample(cloud: Cloud) -> bool:
+    """Whether a listing of dead letters may lack some: Service Bus, like a file, can be looked into."""
+    return cloud in (Cloud.AWS, Cloud.GCP)
+
+
 def who_handles(cloud: Cloud) -> str:
     """What makes a service handle what was sent to it."""
     return "`trefoil work --until-idle` handles them" if cloud is Cloud.LOCAL else "their functions handle them"

@@ -28,3 +28,8 @@ def aws(request: pytest.FixtureRequest) -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def gcp(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     yield from at("gcp", request)
+
+
+@pytest.fixture(scope="module")
+def azure(request: pytest.FixtureRequest) -> Iterator[Cloud]:
+    yield from at("azure", request)

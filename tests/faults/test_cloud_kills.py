@@ -23,7 +23,7 @@ DELIVERIES = 5
 
 @pytest.fixture
 def shop(request, cloud, tmp_path):
-    return Shop(cloud, tmp_path, request.param)
+    return Shop(cloud, tmp_path, request.param, seconds=HIDDEN_FOR)
 
 
 def let_leases_end(seconds):

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from functions.local.console import DEFAULT_DATA, Data, Json, clock_time, err, out, print_json
-from functions.local.deployment import HERE, Cloud, On, deployment, who_handles
+from functions.local.deployment import HERE, On, deployment, shows_a_sample, who_handles
 from shared.catalog import CATALOG
 from shared.kernel.codec import decode
 from shared.kernel.dropping import drop as drop_letter
@@ -37,7 +37,7 @@ def list_(
     if json:
         print_json([_as_json(letter, whole=False) for letter in letters])
         return
-    if cloud is not Cloud.LOCAL:
+    if shows_a_sample(cloud):
         err.print("A queue shows a sample: list again to see whether there is more.", style="dim")
     if not letters:
         out.print("There are no dead letters.")
