@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from infra.emulators import process
+from infra.emulators.azure import administration
+from infra.emulators.emulator import Place
 from infra.emulators.supervisor import free_port
 from infra.emulators.wiring import azure, google, supervisor
 from tests.local.driver import trefoil
@@ -133,6 +135,7 @@ def test_azure_goes_up_and_down_as_one(folder, requires):
     assert up.code == 0
     assert re.findall(r"(?m)^export (\w+)=.*127\.0\.0\.1:(\d+)", up.out) == [
         ("TREFOIL_SERVICEBUS", str(port)),
+        ("TREFOIL_SERVICEBUS_ADMINISTRATION", str(administration(Place(port, folder)))),
         ("TREFOIL_TABLES", str(port + 1)),
     ]
     assert {each["name"]: each["state"] for each in seen.json} == dict.fromkeys(

@@ -73,7 +73,7 @@ class GcpWeather(Weather, grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClie
     publish = ("Publish",)
     query = "RunQuery"
     enough = 200
-    attempts = 20
+    attempts = 12
     lengths = (1, 1, 1, 2, 5, 30)
 
     def lasts(self, fault: str) -> int:
