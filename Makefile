@@ -27,8 +27,9 @@ help: ## Print this list
 run: .venv/run.stamp ## Run the whole system on this machine
 	@.venv/bin/trefoil run $(ARGS)
 
+# In CI three files at once: most tests wait for emulators most of the time. Not by ARGS, which makes within tests inherit.
 test: lint ## Check the code, then run all tests
-	@.venv/bin/python -m pytest $(if $(filter true,$(CI)),,-rs) $(ARGS)
+	@.venv/bin/python -m pytest $(if $(filter true,$(CI)),--numprocesses=3 --dist=loadfile,-rs) $(ARGS)
 
 lint: .venv/test.stamp ## Check style, types and the layers
 	@.venv/bin/ruff check --quiet

@@ -22,8 +22,9 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The storage account that every Azurite has, and no secret ("Use the Azurite emulator", "Well-known account")."""
 
-_APART = 1000
-_PORTS = 65536
+_APART, _FAR = 1000, 30_000
+_HANDED_OUT = 31_000
+"""Where such ports begin on Linux, less what a group of emulators takes."""
 _CONFIG = "config.json"
 _MESSAGES = "messages.sqlite"
 
@@ -113,9 +114,8 @@ class Azurite:
 
 
 def administration(place: Place) -> int:
-    """The port of administration: as far from the other as can be had on every machine."""
-    far = place.port + _APART
-    return far if far < _PORTS else place.port - _APART
+    """The port of administration: far from the other, and not among those that systems hand out by chance."""
+    return place.port + _APART if place.port < _HANDED_OUT else place.port - _FAR
 
 
 def connection(port: int) -> str:

@@ -126,7 +126,8 @@ def running_cloudrun(
 
     `settings` reach the functions: TREFOIL_STAGE and such. Every process is ended.
     """
-    around = {**os.environ, **emulators, "GOOGLE_CLOUD_PROJECT": project or fresh_project(), **settings}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TREFOIL_")}
+    around = {**inherited, **emulators, "GOOGLE_CLOUD_PROJECT": project or fresh_project(), **settings}
     its = Supervisor(folder, {emulator.name: emulator}, around)
     try:
         place = its.up(emulator.name, free_port()).place
