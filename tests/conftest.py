@@ -14,6 +14,10 @@ IN_CI = os.environ.get("CI") == "true"
 DOES_NOT_APPLY = "does not apply: "
 """Begins the reason of a skip that no installation can cure, such as a limit that an adapter declares."""
 
+# What the make around these tests was told is not for those that tests call.
+for _told in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"):
+    os.environ.pop(_told, None)
+
 # Hypothesis would make a folder of its own at the root.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".cache" / "hypothesis"))
 
